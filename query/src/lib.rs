@@ -1,0 +1,6 @@
+//! The Afterboot language: text in, checked programs, values and tables out.
+
+pub mod catalog;
+pub mod ir;
+pub mod span;
+pub mod value;

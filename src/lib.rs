@@ -1,0 +1,3 @@
+//! Afterboot: the server, the engine and the command line.
+
+pub mod report;

@@ -1,0 +1,4 @@
+//! Embedded time-series store.
+
+pub mod model;
+pub use model::*;
