@@ -1,6 +1,7 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
 
 pub mod catalog;
+pub mod history;
 pub mod ir;
 pub mod span;
 pub mod value;

@@ -24,6 +24,17 @@ pub enum Value {
     List(Arc<[Value]>),
 }
 
+impl From<&storage::Value> for Value {
+    fn from(value: &storage::Value) -> Value {
+        match value {
+            storage::Value::Number(number) => Value::Number(*number),
+            storage::Value::Bool(flag) => Value::Bool(*flag),
+            storage::Value::Text(text) => Value::Text(text.clone()),
+            storage::Value::Time(time) => Value::Time(*time),
+        }
+    }
+}
+
 /// What a number measures.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
