@@ -78,3 +78,12 @@ pub enum Type {
     /// Not fixed (an empty list, a column of mixed rows).
     Any,
 }
+
+/// Prints a value (temporary until the printer lands).
+pub fn print(value: &Value, _ty: &Type) -> String {
+    format!("{value:?}")
+}
+/// Prints a time.
+pub fn print_time(time: Nanos) -> String {
+    format!("{time}")
+}

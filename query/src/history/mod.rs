@@ -559,13 +559,26 @@ impl DeviceHistory {
     }
 
     /// The reporting interval as known at an instant.
-    pub fn interval(&self, at: Nanos) -> Nanos {
+    pub fn interval(&self, at: Nanos) -> Held<Nanos> {
         let end = self
             .intervals
             .partition_point(|(arrival, _)| *arrival <= at);
-        self.intervals[..end]
-            .last()
-            .map_or(INTERVAL_DEFAULT, |(_, interval)| *interval)
+        let until = self
+            .intervals
+            .get(end)
+            .map_or(Nanos::MAX, |(arrival, _)| *arrival);
+        match self.intervals[..end].last() {
+            Some((arrival, interval)) => Held {
+                value: *interval,
+                since: *arrival,
+                until,
+            },
+            None => Held {
+                value: INTERVAL_DEFAULT,
+                since: Nanos::MIN,
+                until,
+            },
+        }
     }
 
     /// The series of a signal of an instance.
