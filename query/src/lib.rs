@@ -4,5 +4,7 @@ pub mod catalog;
 pub mod eval;
 pub mod history;
 pub mod ir;
+pub mod ir_query;
+pub mod limits;
 pub mod span;
 pub mod value;
