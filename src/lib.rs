@@ -1,3 +1,5 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod ingest;
+pub mod limits;
 pub mod report;
