@@ -1,5 +1,6 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod agent;
 pub mod hresult;
 pub mod ingest;
 pub mod limits;
