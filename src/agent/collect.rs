@@ -3,25 +3,13 @@
 //! [`Collector::collect`] reads `/proc` and friends under its roots; what cannot be read is left out
 //! of the report. Cpu is the share of the time since the previous call, so the first one has none.
 
+use super::disks::{Disk, mounted, own_disks};
 use super::reboot;
 use super::roots::{Roots, exists, read};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use storage::{Nanos, SECOND};
-
-/// One file system.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Disk {
-    /// What is mounted.
-    pub device: String,
-    /// Where.
-    pub mount: String,
-    /// Bytes in all.
-    pub size: u64,
-    /// Bytes that a user may still write.
-    pub free: u64,
-}
 
 /// What the report says about the machine beyond what is measured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -216,56 +204,6 @@ fn found_labels(roots: &Roots) -> BTreeMap<String, String> {
     [("os", os), ("class", class.to_owned())]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
-}
-
-/// The file systems that hold data of this machine: each device once, at its shortest mount point.
-fn own_disks(mut disks: Vec<Disk>) -> Vec<Disk> {
-    disks.retain(|disk| disk.size > 0 && !disk.mount.is_empty());
-    disks.sort_by(|a, b| (a.mount.len(), &a.mount).cmp(&(b.mount.len(), &b.mount)));
-    let mut kept: Vec<Disk> = Vec::new();
-    for disk in disks {
-        let again = |other: &Disk| other.device == disk.device || other.mount == disk.mount;
-        if !kept.iter().any(again) {
-            kept.push(disk);
-        }
-    }
-    kept
-}
-
-/// File systems in memory, on the net or made of others; asking them may hang or says nothing.
-const FOREIGN: [&str; 10] = [
-    "tmpfs",
-    "ramfs",
-    "overlay",
-    "efivarfs",
-    "nsfs",
-    "fuse.lxcfs",
-    "nfs",
-    "nfs4",
-    "cifs",
-    "ceph",
-];
-
-fn mounted() -> Vec<Disk> {
-    let kinds = sysinfo::DiskRefreshKind::nothing().with_storage();
-    let Ok(disks) = sysinfo::Disks::new_with_refreshed_list_specifics(kinds) else {
-        return Vec::new();
-    };
-    let disks = disks.iter();
-    let disks = disks.filter(|disk| {
-        let kind = disk.file_system().to_string_lossy();
-        let root = disk.mount_point() == std::path::Path::new("/");
-        root || !(FOREIGN.contains(&&*kind) || kind.starts_with("fuse"))
-    });
-    let text = |os: &std::ffi::OsStr| os.to_string_lossy().into_owned();
-    disks
-        .map(|disk| Disk {
-            device: text(disk.name()),
-            mount: text(disk.mount_point().as_os_str()),
-            size: disk.total_space(),
-            free: disk.available_space(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

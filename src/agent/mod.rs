@@ -4,12 +4,14 @@
 //! sent again changes nothing. The agent never prints: it tells its caller. The clock is an argument.
 
 mod collect;
+mod disks;
 mod reboot;
 mod roots;
 mod send;
 mod unsent;
 
-pub use collect::{Collector, Disk, Identity};
+pub use collect::{Collector, Identity};
+pub use disks::Disk;
 pub use reboot::reason as pending_reboot;
 pub use roots::Roots;
 pub use send::{Reply, Sender};
