@@ -1,4 +1,8 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod clock;
+pub mod core;
 pub mod engine;
+pub mod outbox;
+pub mod owner;
 pub mod report;
