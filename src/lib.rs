@@ -1,8 +1,11 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod admission;
 pub mod clock;
 pub mod core;
 pub mod engine;
+pub mod ingest;
+pub mod limits;
 pub mod outbox;
 pub mod owner;
 pub mod report;
