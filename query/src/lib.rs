@@ -1,6 +1,10 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
 
 pub mod catalog;
+pub mod eval;
+pub mod history;
 pub mod ir;
+pub mod ir_query;
+pub mod limits;
 pub mod span;
 pub mod value;
