@@ -34,11 +34,11 @@ impl Default for DeviceState {
 }
 
 impl DeviceState {
-    /// The label as of `at`; None when nothing is remembered of that time.
-    pub fn label(&self, name: &str, at: Nanos) -> Option<&SmolStr> {
+    /// The last change of the label at or before `at`; None when nothing is remembered of that time.
+    pub fn label_change(&self, name: &str, at: Nanos) -> Option<(Nanos, &SmolStr)> {
         let label = self.labels.iter().find(|l| l.name == name)?;
         let after = label.changes.partition_point(|(time, _)| *time <= at);
-        label.changes[..after].last().map(|(_, value)| value)
+        label.changes[..after].last().map(|(time, value)| (*time, value))
     }
 
     /// The label is `value` from `at` on, until its next change.
@@ -125,9 +125,10 @@ mod tests {
         let mut state = DeviceState::default();
         state.set_label(&"role".into(), 30, &"web".into());
         state.set_label(&"role".into(), 10, &"sql".into());
-        assert_eq!(state.label("role", 9), None);
-        assert_eq!(state.label("role", 29).map(SmolStr::as_str), Some("sql"));
-        assert_eq!(state.label("role", 30).map(SmolStr::as_str), Some("web"));
-        assert_eq!(state.label("site", 30), None);
+        let value = |name, at| state.label_change(name, at).map(|(_, value)| value.as_str());
+        assert_eq!(value("role", 9), None);
+        assert_eq!(value("role", 29), Some("sql"));
+        assert_eq!(value("role", 30), Some("web"));
+        assert_eq!(value("site", 30), None);
     }
 }
