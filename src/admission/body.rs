@@ -1,6 +1,6 @@
 //! Turning one body into records: first every line is checked, then nothing can fail any more but a bound of the store.
 
-use super::device::{DeviceState, clock_candidate, seconds_of_offset};
+use super::device::{DeviceState, clock_candidate, replaced_offset, seconds_of_offset};
 use super::fingerprint::fingerprint;
 use super::types::fit;
 use super::{Admission, SystemTables, Types};
@@ -12,11 +12,13 @@ use smol_str::SmolStr;
 use std::collections::HashMap;
 use storage::{ColumnId, DeviceId, Nanos, Row, Store, TableId, TableKind, Value, ValueType};
 
-/// Rows of a body, one record a report, with the arrival of each.
+/// Rows of a body, one record a report.
 #[derive(Clone, Debug, Default)]
 pub struct Admitted {
-    /// Arrival and rows; arrivals never fall.
-    pub records: Vec<(Nanos, Vec<Row>)>,
+    /// The rows.
+    pub records: Vec<Vec<Row>>,
+    /// How much later than the one before each record arrives.
+    pub step: u32,
     /// What became of the body, once the records are durable.
     pub receipt: Receipt,
 }
@@ -70,7 +72,7 @@ impl<'a> Admitting<'a> {
             arrival,
             work: HashMap::new(),
             fresh: HashMap::new(),
-            admitted: Admitted { receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
+            admitted: Admitted { step: u32::from(!manner.one_instant), receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
         }
     }
 
@@ -199,7 +201,7 @@ impl<'a> Admitting<'a> {
     /// Makes the record of one checked report.
     fn admit(&mut self, report: &Report, skip: &[Part]) -> Result<(), Refusal> {
         let record = self.admitted.records.len();
-        let arrival = if self.manner.one_instant { self.arrival } else { self.arrival + record as Nanos };
+        let arrival = self.arrival.saturating_add(record as Nanos * Nanos::from(self.admitted.step));
         let client = report.client.as_deref().unwrap_or("default");
         let device = self.store.device(client, &report.device).map_err(|e| refused(report, e))?;
         let state = self.admission.device(device);
@@ -212,9 +214,8 @@ impl<'a> Admitting<'a> {
         });
         let stated = report.time.is_some();
         let candidate = if self.manner.corrects_clock { clock_candidate(report, arrival) } else { None };
-        let mut clock = DeviceState { offset: work.offset, ..DeviceState::default() };
-        let clock_changed = clock.correct(candidate);
-        let offset = if self.manner.corrects_clock { clock.offset } else { 0 };
+        let replaced = replaced_offset(work.offset, candidate);
+        let offset = if self.manner.corrects_clock { replaced.unwrap_or(work.offset) } else { 0 };
         let time = report.time.unwrap_or(arrival);
         let time_offset = if stated { offset } else { 0 };
         let print = (self.manner.native && stated).then(|| fingerprint(report));
@@ -273,7 +274,7 @@ impl<'a> Admitting<'a> {
             self.admitted.receipt.duplicates += 1;
             return Ok(());
         }
-        if clock_changed {
+        if replaced.is_some() {
             self.add_clock_offset(device, arrival, offset, &mut rows);
         }
         let receipt = &mut self.admitted.receipt;
@@ -407,18 +408,22 @@ impl<'a> Admitting<'a> {
         let index = work.index.get_or_insert_with(|| {
             let mut index: HashMap<_, Vec<_>> = HashMap::new();
             for at in &work.rows {
-                let row = &records[at.0 as usize].1[at.1 as usize];
+                let row = &records[at.0 as usize][at.1 as usize];
                 index.entry((row.table, row.instance.clone(), row.time)).or_default().push(*at);
             }
             index
         });
         let here = index.get(&(table, SmolStr::new(instance), time));
-        if here.is_some_and(|at| at.iter().any(|at| same(&records[at.0 as usize].1[at.1 as usize]))) {
+        if here.is_some_and(|at| at.iter().any(|at| same(&records[at.0 as usize][at.1 as usize]))) {
             return true;
         }
         let stored_newest = self.admission.device(device).map_or(Nanos::MIN, |s| s.newest);
         time <= stored_newest
-            && self.store.find(table, device, instance, time).iter().any(|stored| same(&stored.row))
+            && match self.store.find(table, device, instance, time) {
+                Ok(found) => found.iter().any(|stored| same(&stored.row)),
+                // Better kept twice than lost: a row known already changes nothing for its readers.
+                Err(_) => false,
+            }
     }
 
     /// Adds the record and what later reports of this body must know of it.
@@ -443,7 +448,7 @@ impl<'a> Admitting<'a> {
                 }
             }
         }
-        self.admitted.records.push((arrival, rows));
+        self.admitted.records.push(rows);
     }
 }
 

@@ -66,17 +66,11 @@ impl DeviceState {
     pub fn has_label(&self, name: &str) -> bool {
         self.labels.iter().any(|l| l.name == name)
     }
+}
 
-    /// Takes the offset that a report suggests; true when it replaced the present one.
-    pub fn correct(&mut self, candidate: Option<Nanos>) -> bool {
-        match candidate {
-            Some(offset) if offset.saturating_sub(self.offset).saturating_abs() >= OFFSET_MIN => {
-                self.offset = offset;
-                true
-            }
-            _ => false,
-        }
-    }
+/// The offset that takes the place of the present one; None when that is kept.
+pub(super) fn replaced_offset(current: Nanos, candidate: Option<Nanos>) -> Option<Nanos> {
+    candidate.filter(|offset| offset.saturating_sub(current).saturating_abs() >= OFFSET_MIN)
 }
 
 /// How far the clock behind this report is off: arrival less the sender's clock, negative when that is ahead. Without
@@ -110,9 +104,7 @@ mod tests {
     #[test]
     fn an_offset_is_replaced_by_two_seconds_or_more() {
         let check = |current: Nanos, candidate: Nanos, expected: Nanos| {
-            let mut state = DeviceState { offset: current, ..DeviceState::default() };
-            state.correct(Some(candidate));
-            assert_eq!(state.offset, expected);
+            assert_eq!(replaced_offset(current, Some(candidate)).unwrap_or(current), expected);
         };
         check(0, 2 * SECOND, 2 * SECOND);
         check(-7200 * SECOND, -7201 * SECOND, -7200 * SECOND);

@@ -9,7 +9,7 @@ use crate::outbox::{Attempt, Status};
 use query::ir::Severity;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage::{ColumnId, Nanos, Record, Row, Schema, Value};
 

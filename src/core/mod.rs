@@ -23,7 +23,7 @@ use crate::engine::{Decision, Engine};
 use crate::outbox::Attempt;
 use ledger::Ledger;
 use std::sync::Arc;
-use storage::{DeviceId, Error, FlushJob, Nanos, Record, Row, Snapshot, Store, TableId, Value};
+use storage::{DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value};
 
 /// Records of one frame of a bulk import; its frames share one instant.
 const FRAME_RECORDS_MAX: usize = 10_000;
@@ -62,16 +62,16 @@ impl Core {
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
         let admitted = self.admission.admit(&mut self.store, &self.system, &self.types, body, arrival)?;
-        let mut records = admitted.records;
+        let (mut records, step) = (admitted.records, admitted.step);
         if body.manner.one_instant {
             let mut group = Vec::with_capacity(records.len());
             while !records.is_empty() {
                 let rest = records.split_off(records.len().min(FRAME_RECORDS_MAX));
-                group.extend(self.append(arrival, std::mem::replace(&mut records, rest))?);
+                group.extend(self.append(arrival, step, std::mem::replace(&mut records, rest))?);
             }
             self.step(&group)?;
         } else if !records.is_empty() {
-            for record in self.append(arrival, records)? {
+            for record in self.append(arrival, step, records)? {
                 self.step(std::slice::from_ref(&record))?;
             }
         }
@@ -127,7 +127,7 @@ impl Core {
     /// Puts a rule set into force from `now` on. True when it differs from the one in force.
     pub fn install(&mut self, rules: &RuleSet, now: Nanos) -> Result<bool, Refusal> {
         self.check_alive()?;
-        if self.rules.sources == rules.sources {
+        if self.rules.same_text(rules) {
             return Ok(false);
         }
         let arrival = self.next_arrival(now);
@@ -135,8 +135,11 @@ impl Core {
             let cells = vec![(self.system.rules_value, Value::Text(source.text.as_str().into()))];
             server_row(self.system.rules, &source.name, arrival, cells)
         };
-        let rows: Vec<Row> = rules.sources.iter().map(row).collect();
-        let records = self.append(arrival, vec![(arrival, rows)])?;
+        let mut rows: Vec<Row> = rules.sources.iter().map(row).collect();
+        if rows.is_empty() {
+            rows.push(server_row(self.system.rules, "", arrival, Vec::new()));
+        }
+        let records = self.append(arrival, 0, vec![rows])?;
         self.step(&records)?;
         Ok(true)
     }
@@ -221,7 +224,7 @@ impl Core {
     }
 
     /// Puts the segments of a finished job in the place of the head.
-    pub fn finish_flush(&mut self, done: storage::FlushDone) -> Result<(), Error> {
+    pub fn finish_flush(&mut self, done: Flushed) -> Result<(), Error> {
         self.store.finish_flush(done)
     }
 
@@ -265,7 +268,9 @@ impl Core {
     /// Rule sets and listening marks change the core, too.
     fn observe_server(&mut self, record: &Record) {
         let mut sources = Vec::new();
+        let mut installs = false;
         for row in record.rows.iter().filter(|row| row.device == DeviceId::SERVER) {
+            installs |= row.table == self.system.rules;
             match row.cells.first() {
                 Some((_, Value::Bool(listening))) if row.table == self.system.listening => self.listening = *listening,
                 Some((_, Value::Text(text))) if row.table == self.system.rules => {
@@ -274,10 +279,10 @@ impl Core {
                 _ => {}
             }
         }
-        if sources.is_empty() {
+        if !installs {
             return;
         }
-        match RuleSet::check(sources.clone()) {
+        match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
                 self.engine.install(rules.program.clone(), record.arrival);
@@ -292,28 +297,30 @@ impl Core {
     }
 
     /// Appends input records as one frame and gives them their numbers.
-    fn append(&mut self, arrival: Nanos, records: Vec<(Nanos, Vec<Row>)>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_spaced(&records);
-        self.appended(arrival, appended, records)
+    fn append(&mut self, arrival: Nanos, step: u32, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
+        let appended = self.store.append_spaced(arrival, step, &records);
+        self.appended(arrival, step, appended, records)
     }
 
     /// Appends the server's own marks, which may use the reserve for when the disk is full.
     fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
-        let records = vec![(arrival, rows)];
-        let appended = self.store.append_derived(arrival, records.iter().map(|(_, rows)| rows.clone()).collect());
-        self.appended(arrival, appended, records)
+        let appended = self.store.append_derived(arrival, vec![rows.clone()]);
+        self.appended(arrival, 0, appended, vec![rows])
     }
 
     fn appended(
         &mut self,
         now: Nanos,
+        step: u32,
         appended: Result<std::ops::Range<u64>, Error>,
-        records: Vec<(Nanos, Vec<Row>)>,
+        records: Vec<Vec<Row>>,
     ) -> Result<Vec<Record>, Refusal> {
+        let arrival = |position: usize| now.saturating_add(position as Nanos * Nanos::from(step));
         match appended {
             Ok(seqs) => Ok(seqs
                 .zip(records)
-                .map(|(seq, (arrival, rows))| Record { seq, arrival, rows })
+                .enumerate()
+                .map(|(at, (seq, rows))| Record { seq, arrival: arrival(at), rows })
                 .collect()),
             Err(Error::Full { .. }) => {
                 self.outage(now);
@@ -353,7 +360,7 @@ impl Core {
         let cells = vec![(self.system.listening_value, Value::Bool(true))];
         let row = server_row(self.system.listening, "", arrival, cells);
         // Not from the reserve: if this does not fit, neither does a report.
-        let records = self.append(arrival, vec![(arrival, vec![row])])?;
+        let records = self.append(arrival, 0, vec![vec![row]])?;
         self.outage = None;
         self.step(&records)
     }

@@ -95,11 +95,10 @@ impl Core {
     /// Applies the log from record `from` on, records of one arrival together, as they were live.
     fn replay_log(&mut self, from: u64) -> Result<u64, Error> {
         self.ledger.begin_recovery();
-        let records: Vec<Record> = Vec::new();
-        let mut group = records;
+        let mut group: Vec<Record> = Vec::new();
         let mut count = 0;
         let reader = self.store.snapshot();
-        for record in reader.records(from) {
+        for record in reader.records(from)? {
             let record = record?;
             count += 1;
             let derived = record.rows.iter().all(|row| self.system.is_derived(row.table));

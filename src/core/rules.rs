@@ -18,6 +18,14 @@ impl RuleSet {
     pub fn check(sources: Vec<Source>) -> Result<RuleSet, RuleErrors> {
         Ok(RuleSet { sources, program: Arc::default() })
     }
+
+    /// True when both have the same files with the same text.
+    pub fn same_text(&self, other: &RuleSet) -> bool {
+        let text = |set: &RuleSet| -> Vec<(String, String)> {
+            set.sources.iter().map(|s| (s.name.clone(), s.text.clone())).collect()
+        };
+        text(self) == text(other)
+    }
 }
 
 /// Every error of a rule set, rendered for people.
