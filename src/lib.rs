@@ -4,6 +4,7 @@ pub mod admission;
 pub mod clock;
 pub mod core;
 pub mod engine;
+pub mod hresult;
 pub mod ingest;
 pub mod limits;
 pub mod outbox;
