@@ -80,6 +80,10 @@ impl<'a> Admitting<'a> {
         let mut reports = Vec::with_capacity(lines.len());
         for line in lines {
             let Line::Report(report) = line else {
+                if self.manner == Manner::REPLAY {
+                    reports.push((line, Vec::new()));
+                    continue;
+                }
                 return Err(Refusal::Invalid(Fault {
                     line: 0,
                     field: "listening".into(),
@@ -89,23 +93,39 @@ impl<'a> Admitting<'a> {
             };
             let faults = self.check(report);
             if faults.is_empty() {
-                reports.push((report, Vec::new()));
+                reports.push((line, Vec::new()));
             } else if self.manner.keep_valid_lines {
                 let skip: Vec<Part> = faults.iter().map(|(part, _)| *part).collect();
                 self.admitted.receipt.refused.extend(faults.into_iter().map(|(_, fault)| fault));
                 // A foreign report is several lines that happen to share a time: the others are kept.
-                if !self.manner.native && !skip.contains(&Part::Whole) {
-                    reports.push((report, skip));
+                if self.manner.in_parts && !skip.contains(&Part::Whole) {
+                    reports.push((line, skip));
                 }
             } else {
                 let (_, fault) = faults.into_iter().next().expect("there is at least one");
                 return Err(Refusal::Invalid(fault));
             }
         }
-        for (report, skip) in reports {
-            self.admit(report, &skip)?;
+        for (line, skip) in reports {
+            match line {
+                Line::Report(report) => self.admit(report, &skip)?,
+                Line::Listening { listening, .. } => self.mark(*listening),
+            }
         }
         Ok(self.admitted)
+    }
+
+    /// Our own outage begins or ends.
+    fn mark(&mut self, listening: bool) {
+        let row = Row {
+            table: self.system.listening,
+            device: DeviceId::SERVER,
+            instance: "".into(),
+            time: self.arrival,
+            offset: 0,
+            cells: vec![(self.system.listening_value, Value::Bool(listening))],
+        };
+        self.admitted.records.push(vec![row]);
     }
 
     /// Everything wrong with a report (the first fault of each part).
@@ -269,6 +289,11 @@ impl<'a> Admitting<'a> {
             }
             events += 1;
             rows.push(Row { table, device, instance: "".into(), time: event_time, offset: event_offset, cells });
+        }
+        if !self.manner.native && counted == 0 && stated {
+            let said = [(self.system.stated, Value::Bool(true))];
+            known = u64::from(self.known(device, self.system.report, "", time, &said, false));
+            counted = 1;
         }
         if !self.manner.native && counted > 0 && known == counted {
             self.admitted.receipt.duplicates += 1;
