@@ -41,6 +41,8 @@ pub struct Core {
     /// What the last `listening` row says.
     listening: bool,
     outage: Option<Outage>,
+    /// Rules that could not be logged at the start for want of room.
+    wanted_rules: Option<RuleSet>,
     failed: Option<String>,
 }
 
@@ -65,11 +67,15 @@ impl Core {
         let (mut records, step) = (admitted.records, admitted.step);
         if body.manner.one_instant {
             let mut group = Vec::with_capacity(records.len());
-            while !records.is_empty() {
+            let mut appended = Ok(());
+            while !records.is_empty() && appended.is_ok() {
                 let rest = records.split_off(records.len().min(FRAME_RECORDS_MAX));
-                group.extend(self.append(arrival, step, std::mem::replace(&mut records, rest))?);
+                let frame = self.append(arrival, step, std::mem::replace(&mut records, rest));
+                appended = frame.map(|frame| group.extend(frame));
             }
+            // What is in the log is applied, even where the rest found no room.
             self.step(&group)?;
+            appended?;
         } else if !records.is_empty() {
             for record in self.append(arrival, step, records)? {
                 self.step(std::slice::from_ref(&record))?;
@@ -155,7 +161,7 @@ impl Core {
     /// Makes everything durable and hands out the decisions that may now leave, in order.
     pub fn commit(&mut self) -> Result<Vec<Arc<Decision>>, Refusal> {
         self.check_alive()?;
-        self.store_decisions()?;
+        self.store_decisions_or_wait()?;
         if let Err(error) = self.store.commit() {
             return Err(self.fail(&error));
         }
@@ -202,6 +208,11 @@ impl Core {
         self.store.last_seq()
     }
 
+    /// Number of the last decision in the log.
+    pub fn last_decision(&self) -> u64 {
+        self.ledger.stored_number()
+    }
+
     /// The last arrival given.
     pub fn last_arrival(&self) -> Nanos {
         self.last_arrival
@@ -224,6 +235,9 @@ impl Core {
 
     /// Begins a flush: run the job on any thread and hand it to [`Core::finish_flush`]. Only right after a commit.
     pub fn begin_flush(&mut self) -> Result<FlushJob, Error> {
+        if !self.ledger.is_stored() {
+            return Err(Error::Full { what: "decisions wait to be stored" });
+        }
         let checkpoint = self.checkpoint();
         self.store.begin_flush(checkpoint)
     }
@@ -253,7 +267,7 @@ impl Core {
     fn step(&mut self, group: &[Record]) -> Result<(), Refusal> {
         self.apply(group);
         self.ledger.decided(self.engine.take_decisions());
-        self.store_decisions()
+        self.store_decisions_or_wait()
     }
 
     /// The part of [`Core::step`] that recovery repeats.
@@ -367,7 +381,19 @@ impl Core {
         // Not from the reserve: if this does not fit, neither does a report.
         let records = self.append(arrival, 0, vec![vec![row]])?;
         self.outage = None;
-        self.step(&records)
+        self.step(&records)?;
+        if let Some(rules) = self.wanted_rules.take() {
+            self.install(&rules, now)?;
+        }
+        Ok(())
+    }
+
+    /// Without room decisions wait, unreleased; the records they follow from are durable all the same.
+    fn store_decisions_or_wait(&mut self) -> Result<(), Refusal> {
+        match self.store_decisions() {
+            Err(Refusal::ReadOnly) => Ok(()),
+            other => other,
+        }
     }
 
     fn store_decisions(&mut self) -> Result<(), Refusal> {
