@@ -1,6 +1,7 @@
 //! Afterboot: the server, the engine and the command line.
 
 pub mod admission;
+pub mod agent;
 pub mod clock;
 pub mod core;
 pub mod engine;
