@@ -21,10 +21,6 @@ mod turn;
 pub mod watch;
 
 pub use decision::{Decision, State};
-<<<<<<< HEAD
-mod stub;
-pub use stub::*;
-=======
 pub use state::RestoreError;
 
 use deps::{Deps, Unit, UnitId};
@@ -389,4 +385,3 @@ fn offline_of(program: &Program) -> Expr {
         },
     }
 }
->>>>>>> main
