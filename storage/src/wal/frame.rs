@@ -92,7 +92,8 @@ impl FrameHeader {
     /// When record `seq` of the frame arrived.
     pub(crate) fn arrival_of(&self, seq: u64) -> Nanos {
         let position = seq.saturating_sub(self.first_seq) as i64;
-        self.arrival.saturating_add(position.saturating_mul(i64::from(self.arrival_step)))
+        self.arrival
+            .saturating_add(position.saturating_mul(i64::from(self.arrival_step)))
     }
 
     /// Bytes of the whole frame with its padding.
