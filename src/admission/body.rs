@@ -17,8 +17,6 @@ use storage::{ColumnId, DeviceId, Nanos, Row, Store, TableId, TableKind, Value, 
 pub struct Admitted {
     /// The rows.
     pub records: Vec<Vec<Row>>,
-    /// How much later than the one before each record arrives.
-    pub step: u32,
     /// What became of the body, once the records are durable.
     pub receipt: Receipt,
 }
@@ -72,7 +70,7 @@ impl<'a> Admitting<'a> {
             arrival,
             work: HashMap::new(),
             fresh: HashMap::new(),
-            admitted: Admitted { step: u32::from(!manner.one_instant), receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
+            admitted: Admitted { receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
         }
     }
 
@@ -220,8 +218,7 @@ impl<'a> Admitting<'a> {
 
     /// Makes the record of one checked report.
     fn admit(&mut self, report: &Report, skip: &[Part]) -> Result<(), Refusal> {
-        let record = self.admitted.records.len();
-        let arrival = self.arrival.saturating_add(record as Nanos * Nanos::from(self.admitted.step));
+        let arrival = self.arrival;
         let client = report.client.as_deref().unwrap_or("default");
         let device = self.store.device(client, &report.device).map_err(|e| refused(report, e))?;
         let state = self.admission.device(device);

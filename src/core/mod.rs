@@ -64,23 +64,19 @@ impl Core {
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
         let admitted = self.admission.admit(&mut self.store, &self.system, &self.types, body, arrival)?;
-        let (mut records, step) = (admitted.records, admitted.step);
-        if body.manner.one_instant {
-            let mut group = Vec::with_capacity(records.len());
-            let mut appended = Ok(());
-            while !records.is_empty() && appended.is_ok() {
-                let rest = records.split_off(records.len().min(FRAME_RECORDS_MAX));
-                let frame = self.append(arrival, step, std::mem::replace(&mut records, rest));
-                appended = frame.map(|frame| group.extend(frame));
-            }
-            // What is in the log is applied, even where the rest found no room.
-            self.step(&group)?;
-            appended?;
-        } else if !records.is_empty() {
-            for record in self.append(arrival, step, records)? {
-                self.step(std::slice::from_ref(&record))?;
-            }
+        let mut records = admitted.records;
+        let mut group = Vec::with_capacity(records.len());
+        let mut appended = Ok(());
+        while !records.is_empty() && appended.is_ok() {
+            // Only an import is ever so long: any other body is one frame, kept or lost as a whole.
+            let frame_records = if body.manner.imports() { FRAME_RECORDS_MAX } else { usize::MAX };
+            let rest = records.split_off(records.len().min(frame_records));
+            let frame = self.append(arrival, std::mem::replace(&mut records, rest));
+            appended = frame.map(|frame| group.extend(frame));
         }
+        // What is in the log is applied, even where the rest found no room.
+        self.step(&group)?;
+        appended?;
         Ok(admitted.receipt)
     }
 
@@ -145,7 +141,7 @@ impl Core {
         if rows.is_empty() {
             rows.push(server_row(self.system.rules, "", arrival, Vec::new()));
         }
-        let records = self.append(arrival, 0, vec![rows])?;
+        let records = self.append(arrival, vec![rows])?;
         self.step(&records)?;
         Ok(true)
     }
@@ -169,7 +165,7 @@ impl Core {
     }
 
     /// When the engine must be woken; None: not before something arrives.
-    pub fn next_due(&self) -> Option<Nanos> {
+    pub fn next_due(&mut self) -> Option<Nanos> {
         self.engine.next_due()
     }
 
@@ -316,33 +312,30 @@ impl Core {
     }
 
     /// Appends input records as one frame and gives them their numbers.
-    fn append(&mut self, arrival: Nanos, step: u32, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_spaced(arrival, step, &records);
-        self.appended(arrival, step, appended, records)
+    fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
+        let appended = self.store.append(arrival, records.clone());
+        self.appended(arrival, appended, records)
     }
 
     /// Appends the server's own marks, which may use the reserve for when the disk is full.
     fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
         let appended = self.store.append_derived(arrival, vec![rows.clone()]);
-        self.appended(arrival, 0, appended, vec![rows])
+        self.appended(arrival, appended, vec![rows])
     }
 
     fn appended(
         &mut self,
-        now: Nanos,
-        step: u32,
+        arrival: Nanos,
         appended: Result<std::ops::Range<u64>, Error>,
         records: Vec<Vec<Row>>,
     ) -> Result<Vec<Record>, Refusal> {
-        let arrival = |position: usize| now.saturating_add(position as Nanos * Nanos::from(step));
         match appended {
             Ok(seqs) => Ok(seqs
                 .zip(records)
-                .enumerate()
-                .map(|(at, (seq, rows))| Record { seq, arrival: arrival(at), rows })
+                .map(|(seq, rows)| Record { seq, arrival, rows })
                 .collect()),
             Err(Error::Full { .. }) => {
-                self.outage(now);
+                self.outage(arrival);
                 Err(Refusal::ReadOnly)
             }
             Err(error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. })) => {
@@ -379,7 +372,7 @@ impl Core {
         let cells = vec![(self.system.listening_value, Value::Bool(true))];
         let row = server_row(self.system.listening, "", arrival, cells);
         // Not from the reserve: if this does not fit, neither does a report.
-        let records = self.append(arrival, 0, vec![vec![row]])?;
+        let records = self.append(arrival, vec![vec![row]])?;
         self.outage = None;
         self.step(&records)?;
         if let Some(rules) = self.wanted_rules.take() {
