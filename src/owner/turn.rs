@@ -75,7 +75,8 @@ impl Owner {
     pub fn run(mut self) {
         self.publish();
         loop {
-            let first = match self.commands.recv_timeout(self.wait()) {
+            let wait = self.wait();
+            let first = match self.commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
