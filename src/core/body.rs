@@ -10,8 +10,6 @@ pub struct Manner {
     pub keep_valid_lines: bool,
     /// True: where valid lines are kept, a report is several lines of which each is kept or refused by itself.
     pub in_parts: bool,
-    /// True: all its reports are known at one and the same instant. False: each report is an instant of its own, in order.
-    pub one_instant: bool,
     /// True: a report that states its time and was seen before is dropped whole, heartbeat included.
     pub native: bool,
     /// True: its times tell how far the device's clock is off. False: they are trusted as they are.
@@ -25,45 +23,33 @@ impl Manner {
     pub const NATIVE: Manner = Manner {
         keep_valid_lines: false,
         in_parts: false,
-        one_instant: false,
         native: true,
         corrects_clock: true,
         imported: false,
     };
     /// Foreign formats over HTTP.
-    pub const FOREIGN: Manner = Manner {
-        keep_valid_lines: true,
-        in_parts: true,
-        native: false,
-        ..Manner::NATIVE
-    };
+    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, in_parts: true, native: false, ..Manner::NATIVE };
     /// Lines of a replay input with one and the same arrival; only these may say when the server was listening.
-    pub const REPLAY: Manner = Manner {
-        keep_valid_lines: true,
-        one_instant: true,
-        ..Manner::NATIVE
-    };
+    pub const REPLAY: Manner = Manner { keep_valid_lines: true, ..Manner::NATIVE };
     /// A bulk import of native reports.
     pub const IMPORT: Manner = Manner {
         keep_valid_lines: true,
         in_parts: false,
-        one_instant: true,
         native: false,
         corrects_clock: false,
         imported: true,
     };
     /// A bulk import of foreign formats.
-    pub const IMPORT_FOREIGN: Manner = Manner {
-        in_parts: true,
-        ..Manner::IMPORT
-    };
+    pub const IMPORT_FOREIGN: Manner = Manner { in_parts: true, ..Manner::IMPORT };
+
+    /// True for a bulk import, notifying or not.
+    pub fn imports(self) -> bool {
+        !self.corrects_clock
+    }
 
     /// The same for an import that notifies (`--notify`).
     pub fn notifying(self) -> Manner {
-        Manner {
-            imported: false,
-            ..self
-        }
+        Manner { imported: false, ..self }
     }
 }
 
@@ -93,7 +79,7 @@ pub struct Receipt {
     pub known_rows: u64,
     /// Lines refused (only where valid lines are kept).
     pub refused: Vec<Fault>,
-    /// Arrival given to the body's first report.
+    /// Arrival given to the body: all its reports are known from that instant on.
     pub arrival: Nanos,
 }
 

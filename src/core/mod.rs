@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{Pending, decision_of_row};
+pub use ledger::{decision_of_row, Pending};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -23,9 +23,7 @@ use crate::engine::{Decision, Engine};
 use crate::outbox::Attempt;
 use ledger::Ledger;
 use std::sync::Arc;
-use storage::{
-    DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value,
-};
+use storage::{DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value};
 
 /// Records of one frame of a bulk import; its frames share one instant.
 const FRAME_RECORDS_MAX: usize = 10_000;
@@ -65,26 +63,20 @@ impl Core {
     /// The same at an arrival known beforehand; it must not fall, and all of one arrival must come in one body.
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
-        let admitted =
-            self.admission
-                .admit(&mut self.store, &self.system, &self.types, body, arrival)?;
-        let (mut records, step) = (admitted.records, admitted.step);
-        if body.manner.one_instant {
-            let mut group = Vec::with_capacity(records.len());
-            let mut appended = Ok(());
-            while !records.is_empty() && appended.is_ok() {
-                let rest = records.split_off(records.len().min(FRAME_RECORDS_MAX));
-                let frame = self.append(arrival, step, std::mem::replace(&mut records, rest));
-                appended = frame.map(|frame| group.extend(frame));
-            }
-            // What is in the log is applied, even where the rest found no room.
-            self.step(&group)?;
-            appended?;
-        } else if !records.is_empty() {
-            for record in self.append(arrival, step, records)? {
-                self.step(std::slice::from_ref(&record))?;
-            }
+        let admitted = self.admission.admit(&mut self.store, &self.system, &self.types, body, arrival)?;
+        let mut records = admitted.records;
+        let mut group = Vec::with_capacity(records.len());
+        let mut appended = Ok(());
+        while !records.is_empty() && appended.is_ok() {
+            // Only an import is ever so long: any other body is one frame, kept or lost as a whole.
+            let frame_records = if body.manner.imports() { FRAME_RECORDS_MAX } else { usize::MAX };
+            let rest = records.split_off(records.len().min(frame_records));
+            let frame = self.append(arrival, std::mem::replace(&mut records, rest));
+            appended = frame.map(|frame| group.extend(frame));
         }
+        // What is in the log is applied, even where the rest found no room.
+        self.step(&group)?;
+        appended?;
         Ok(admitted.receipt)
     }
 
@@ -130,10 +122,7 @@ impl Core {
         }
         let arrival = self.next_arrival(at);
         let cells = vec![(self.system.listening_value, Value::Bool(listening))];
-        let records = self.append_server(
-            arrival,
-            vec![server_row(self.system.listening, "", arrival, cells)],
-        )?;
+        let records = self.append_server(arrival, vec![server_row(self.system.listening, "", arrival, cells)])?;
         self.step(&records)
     }
 
@@ -145,17 +134,14 @@ impl Core {
         }
         let arrival = self.next_arrival(now);
         let row = |source: &Source| {
-            let cells = vec![(
-                self.system.rules_value,
-                Value::Text(source.text.as_str().into()),
-            )];
+            let cells = vec![(self.system.rules_value, Value::Text(source.text.as_str().into()))];
             server_row(self.system.rules, &source.name, arrival, cells)
         };
         let mut rows: Vec<Row> = rules.sources.iter().map(row).collect();
         if rows.is_empty() {
             rows.push(server_row(self.system.rules, "", arrival, Vec::new()));
         }
-        let records = self.append(arrival, 0, vec![rows])?;
+        let records = self.append(arrival, vec![rows])?;
         self.step(&records)?;
         Ok(true)
     }
@@ -246,9 +232,7 @@ impl Core {
     /// Begins a flush: run the job on any thread and hand it to [`Core::finish_flush`]. Only right after a commit.
     pub fn begin_flush(&mut self) -> Result<FlushJob, Error> {
         if !self.ledger.is_stored() {
-            return Err(Error::Full {
-                what: "decisions wait to be stored",
-            });
+            return Err(Error::Full { what: "decisions wait to be stored" });
         }
         let checkpoint = self.checkpoint();
         self.store.begin_flush(checkpoint)
@@ -291,11 +275,7 @@ impl Core {
             self.admission.observe(record, &self.system);
             self.observe_server(record);
         }
-        if self
-            .engine
-            .next_due()
-            .is_some_and(|due| due <= last.arrival)
-        {
+        if self.engine.next_due().is_some_and(|due| due <= last.arrival) {
             self.engine.advance(last.arrival);
         }
     }
@@ -304,21 +284,12 @@ impl Core {
     fn observe_server(&mut self, record: &Record) {
         let mut sources = Vec::new();
         let mut installs = false;
-        for row in record
-            .rows
-            .iter()
-            .filter(|row| row.device == DeviceId::SERVER)
-        {
+        for row in record.rows.iter().filter(|row| row.device == DeviceId::SERVER) {
             installs |= row.table == self.system.rules;
             match row.cells.first() {
-                Some((_, Value::Bool(listening))) if row.table == self.system.listening => {
-                    self.listening = *listening
-                }
+                Some((_, Value::Bool(listening))) if row.table == self.system.listening => self.listening = *listening,
                 Some((_, Value::Text(text))) if row.table == self.system.rules => {
-                    sources.push(Source {
-                        name: row.instance.to_string(),
-                        text: text.to_string(),
-                    });
+                    sources.push(Source { name: row.instance.to_string(), text: text.to_string() });
                 }
                 _ => {}
             }
@@ -329,12 +300,7 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                let past = self
-                    .store
-                    .records(1)
-                    .into_iter()
-                    .flatten()
-                    .map_while(Result::ok);
+                let past = self.store.records(1).into_iter().flatten().map_while(Result::ok);
                 let mut past = past.take_while(|past| past.seq < record.seq);
                 self.engine.install(
                     rules.program.clone(),
@@ -353,52 +319,40 @@ impl Core {
     }
 
     /// Appends input records as one frame and gives them their numbers.
-    fn append(
-        &mut self,
-        arrival: Nanos,
-        step: u32,
-        records: Vec<Vec<Row>>,
-    ) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_spaced(arrival, step, &records);
-        self.appended(arrival, step, appended, records)
+    fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
+        let appended = self.store.append(arrival, records.clone());
+        self.appended(arrival, appended, records)
     }
 
     /// Appends the server's own marks, which may use the reserve for when the disk is full.
     fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
         let appended = self.store.append_derived(arrival, vec![rows.clone()]);
-        self.appended(arrival, 0, appended, vec![rows])
+        self.appended(arrival, appended, vec![rows])
     }
 
     fn appended(
         &mut self,
-        now: Nanos,
-        step: u32,
+        arrival: Nanos,
         appended: Result<std::ops::Range<u64>, Error>,
         records: Vec<Vec<Row>>,
     ) -> Result<Vec<Record>, Refusal> {
-        let arrival = |position: usize| now.saturating_add(position as Nanos * Nanos::from(step));
         match appended {
             Ok(seqs) => Ok(seqs
                 .zip(records)
-                .enumerate()
-                .map(|(at, (seq, rows))| Record {
-                    seq,
-                    arrival: arrival(at),
-                    rows,
-                })
+                .map(|(seq, rows)| Record { seq, arrival, rows })
                 .collect()),
             Err(Error::Full { .. }) => {
-                self.outage(now);
+                self.outage(arrival);
                 Err(Refusal::ReadOnly)
             }
-            Err(
-                error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. }),
-            ) => Err(Refusal::Invalid(Fault {
-                line: 0,
-                field: String::new(),
-                reason: error.to_string(),
-                hint: String::new(),
-            })),
+            Err(error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. })) => {
+                Err(Refusal::Invalid(Fault {
+                    line: 0,
+                    field: String::new(),
+                    reason: error.to_string(),
+                    hint: String::new(),
+                }))
+            }
             Err(error) => Err(self.fail(&error)),
         }
     }
@@ -408,32 +362,24 @@ impl Core {
         if self.outage.is_some() {
             return;
         }
-        self.outage = Some(Outage {
-            since: now,
-            logged: false,
-        });
+        self.outage = Some(Outage { since: now, logged: false });
         let logged = self.listening(false, now).is_ok();
         self.outage = Some(Outage { since: now, logged });
     }
 
     /// Tries whether there is room again.
     fn resume(&mut self, now: Nanos) -> Result<(), Refusal> {
-        let Some(outage) = &self.outage else {
-            return Ok(());
-        };
+        let Some(outage) = &self.outage else { return Ok(()) };
         let (since, logged) = (outage.since, outage.logged);
         if !logged {
             self.listening(false, since)?;
-            self.outage = Some(Outage {
-                since,
-                logged: true,
-            });
+            self.outage = Some(Outage { since, logged: true });
         }
         let arrival = self.next_arrival(now);
         let cells = vec![(self.system.listening_value, Value::Bool(true))];
         let row = server_row(self.system.listening, "", arrival, cells);
         // Not from the reserve: if this does not fit, neither does a report.
-        let records = self.append(arrival, 0, vec![vec![row]])?;
+        let records = self.append(arrival, vec![vec![row]])?;
         self.outage = None;
         self.step(&records)?;
         if let Some(rules) = self.wanted_rules.take() {
@@ -451,9 +397,7 @@ impl Core {
     }
 
     fn store_decisions(&mut self) -> Result<(), Refusal> {
-        let Some(rows) = self.ledger.unstored_rows(&self.system) else {
-            return Ok(());
-        };
+        let Some(rows) = self.ledger.unstored_rows(&self.system) else { return Ok(()) };
         self.append_derived(self.last_arrival.max(self.store.last_arrival()), rows)?;
         self.ledger.stored();
         Ok(())
@@ -464,13 +408,8 @@ impl Core {
         match self.store.append_derived(arrival, vec![rows.clone()]) {
             Ok(seqs) => {
                 self.last_arrival = self.last_arrival.max(arrival);
-                let record = Record {
-                    seq: seqs.start,
-                    arrival,
-                    rows,
-                };
-                self.ledger
-                    .observe(&record, &self.system, self.store.schema());
+                let record = Record { seq: seqs.start, arrival, rows };
+                self.ledger.observe(&record, &self.system, self.store.schema());
                 Ok(())
             }
             Err(Error::Full { .. }) => {
@@ -482,18 +421,6 @@ impl Core {
     }
 }
 
-fn server_row(
-    table: TableId,
-    instance: &str,
-    time: Nanos,
-    cells: Vec<(storage::ColumnId, Value)>,
-) -> Row {
-    Row {
-        table,
-        device: DeviceId::SERVER,
-        instance: instance.into(),
-        time,
-        offset: 0,
-        cells,
-    }
+fn server_row(table: TableId, instance: &str, time: Nanos, cells: Vec<(storage::ColumnId, Value)>) -> Row {
+    Row { table, device: DeviceId::SERVER, instance: instance.into(), time, offset: 0, cells }
 }
