@@ -173,6 +173,15 @@ fn check_lives(seed: u64) {
             let mut store = opened.store;
             let _ = live(&mut life, &mut store, &mut random, 40);
         }
+        disk.set_faults(Faults::default());
+        if random.one_in(3) {
+            // Only the process ended. What it finds counts, whatever happens to the power next.
+            check_found(
+                &mut life,
+                &disk,
+                &format!("seed {seed}, life {round}, process"),
+            );
+        }
         disk = disk.crash();
         check_found(&mut life, &disk, &format!("seed {seed}, life {round}"));
     }
