@@ -1,14 +1,19 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
+//!
+//! In reading order: text becomes tokens ([`lex`]), a tree ([`ast`], [`parse`]), a checked program
+//! ([`check`] → [`ir`]); a device's past ([`history`]) and an expression become a value ([`eval`]).
 
-pub mod limits;
-pub mod span;
-pub mod diagnostic;
-pub mod value;
-pub mod lex;
 pub mod ast;
-pub mod parse;
-pub mod print;
 pub mod catalog;
+pub mod check;
+pub mod diagnostic;
+pub mod eval;
+pub mod history;
 pub mod ir;
 pub mod ir_query;
-pub mod check;
+pub mod lex;
+pub mod limits;
+pub mod parse;
+pub mod print;
+pub mod span;
+pub mod value;
