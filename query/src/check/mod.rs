@@ -6,11 +6,11 @@
 
 mod aggregate;
 mod call;
+mod columns;
 mod declare;
 mod expr;
 mod lets;
 mod order;
-mod columns;
 mod query;
 mod scope;
 mod statement;
@@ -24,9 +24,9 @@ use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
 use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
+use crate::span::Span;
 pub use columns::source_columns;
 pub use query::query;
-use crate::span::Span;
 
 use scope::Scope;
 use smol_str::SmolStr;

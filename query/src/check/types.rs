@@ -81,6 +81,7 @@ impl Checker<'_> {
             Node::Negate(value) | Node::At { value, .. } => self.is_ratio(value),
             Node::Coalesce(a, b) => self.is_ratio(a) || self.is_ratio(b),
             Node::Let(id) => self.let_is_ratio(*id),
+            Node::Column(at) => self.scope.ratios.get(*at as usize) == Some(&true),
             _ => false,
         }
     }
