@@ -256,11 +256,11 @@ impl<'a> Checker<'a> {
                     "type",
                     span,
                     format!(
-                        "a {} is looked for in a list of {}",
-                        value.ty.word(),
+                        "{} is looked for in a list of {}",
+                        value.ty.phrase(),
                         item.word()
                     ),
-                    format!("expected a {}", item.word()),
+                    format!("expected {}", item.phrase()),
                 ));
                 node(value, list)
             }
@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         "type",
                         list.span,
-                        format!("`in` needs a list, this is a {}", other.word()),
+                        format!("`in` needs a list, this is {}", other.phrase()),
                         "expected a list",
                     )
                     .hint(format!("write `[{written}]`, or `=` for a single value")),

@@ -33,11 +33,11 @@ const SOURCES: [&str; 9] = [
     "alerts",
     "decisions",
     "watches",
-    "gates",
     "patches",
     "events",
     "signals",
     "timeline",
+    "gates",
 ];
 
 /// Checks one query. `catalog` is that of `program`, perhaps extended by what is stored undeclared.
@@ -50,6 +50,7 @@ pub fn query(text: &str, catalog: &Catalog, program: &Program) -> Result<Query, 
     checker.know(program);
     let checked = parsed.and_then(|query| checker.query(&query));
     let mut diagnostics = checker.diagnostics;
+    diagnostic::without_echoes(&mut diagnostics, &[crate::span::Source::new("query", text)]);
     diagnostic::sort(&mut diagnostics);
     match checked {
         Some(query) if diagnostics.iter().all(|d| d.severity != Level::Error) => Ok(query),
@@ -271,7 +272,7 @@ impl Checker<'_> {
                 ))
             }
             None => error.hint(format!(
-                "sources are {}, families, events and signals",
+                "sources are {}; any event, any family, any signal",
                 SOURCES.join(", ")
             )),
         });
