@@ -2,5 +2,8 @@
 
 pub mod catalog;
 pub mod ir;
+pub mod print;
+pub mod render;
 pub mod span;
+pub mod table;
 pub mod value;
