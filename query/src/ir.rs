@@ -602,15 +602,17 @@ pub struct Suppress {
 /// Visits an expression and all inside it, lets unfolded, outside in.
 pub fn walk<'a>(expr: &'a Expr, program: &'a Program, visit: &mut dyn FnMut(&'a Expr)) {
     visit(expr);
-    let mut each = |expr: &'a Expr| walk(expr, program, visit);
+    if let Node::Let(id) = &expr.node {
+        walk(&program.lets[id.index()].value, program, visit);
+    }
+    children(expr, &mut |child| walk(child, program, visit));
+}
+
+/// Visits the expressions directly inside one (not through lets).
+pub fn children<'a>(expr: &'a Expr, each: &mut dyn FnMut(&'a Expr)) {
     match &expr.node {
-        Node::Literal(_)
-        | Node::Label(_)
-        | Node::Param(_)
-        | Node::InstanceKey(_)
-        | Node::Column(_) => {}
-        Node::Event { .. } | Node::Watch(..) | Node::Firing(_) => {}
-        Node::Let(id) => each(&program.lets[id.index()].value),
+        Node::Literal(_) | Node::Label(_) | Node::Param(_) | Node::InstanceKey(_) | Node::Column(_) => {}
+        Node::Event { .. } | Node::Watch(..) | Node::Firing(_) | Node::Let(_) => {}
         Node::Signal { key, .. } => {
             if let Key::Expr(key) = key {
                 each(key);
@@ -621,9 +623,7 @@ pub fn walk<'a>(expr: &'a Expr, program: &'a Program, visit: &mut dyn FnMut(&'a 
         }
         Node::Not(value) | Node::Negate(value) | Node::Since(value) => each(value),
         Node::IsKnown { value, .. } | Node::For { value, .. } => each(value),
-        Node::Compare { left, right, .. }
-        | Node::Arith { left, right, .. }
-        | Node::Coalesce(left, right) => {
+        Node::Compare { left, right, .. } | Node::Arith { left, right, .. } | Node::Coalesce(left, right) => {
             each(left);
             each(right);
         }
@@ -654,12 +654,7 @@ pub fn walk<'a>(expr: &'a Expr, program: &'a Program, visit: &mut dyn FnMut(&'a 
                 each(time);
             }
         }
-        Node::Quantify {
-            filter,
-            value,
-            listed,
-            ..
-        } => {
+        Node::Quantify { filter, value, listed, .. } => {
             for inner in [filter, value, listed].into_iter().flatten() {
                 each(inner);
             }

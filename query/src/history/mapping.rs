@@ -11,6 +11,8 @@ pub mod names {
     pub const REPORT: &str = "report";
     /// `report`: interval in seconds.
     pub const INTERVAL: &str = "interval";
+    /// `report`: true when it came by bulk import: no heartbeat.
+    pub const IMPORTED: &str = "imported";
     /// One row a changed label; instance = label.
     pub const LABEL: &str = "label";
 }
@@ -61,9 +63,7 @@ pub(super) enum Target {
         columns: Vec<SmolStr>,
         patch: Option<SmolStr>,
     },
-    Report {
-        interval: Option<ColumnId>,
-    },
+    Report { interval: Option<ColumnId>, imported: Option<ColumnId> },
     Label,
     Nothing,
 }
@@ -133,12 +133,11 @@ impl Mapping {
                 }
             }
             TableKind::System => match name {
-                names::REPORT => Target::Report {
-                    interval: columns
-                        .into_iter()
-                        .position(|c| c == names::INTERVAL)
-                        .map(|at| ColumnId(at as u32)),
-                },
+                names::REPORT => {
+                    let columns: Vec<&str> = columns.collect();
+                    let find = |name: &str| columns.iter().position(|c| *c == name).map(|at| ColumnId(at as u32));
+                    Target::Report { interval: find(names::INTERVAL), imported: find(names::IMPORTED) }
+                }
                 names::LABEL => Target::Label,
                 _ => Target::Nothing,
             },

@@ -61,6 +61,8 @@ struct Instance {
 pub struct Changes {
     /// A report came (a heartbeat).
     pub heartbeat: bool,
+    /// It came by bulk import.
+    pub imported: bool,
     /// Labels changed.
     pub labels: bool,
     /// Signals with a new sample, each once.
@@ -103,6 +105,8 @@ pub struct DeviceHistory {
     intervals: Vec<(Nanos, Nanos)>,
     /// Time of the first report by arrival, and that arrival.
     first_report: Option<(Nanos, Nanos)>,
+    /// Arrival of the first report that was no import.
+    heard_since: Option<Nanos>,
     boot_ids: Vec<SmolStr>,
     pending_reboot: Series,
     titles: BTreeMap<SmolStr, SmolStr>,
@@ -139,8 +143,11 @@ impl DeviceHistory {
         for row in rows {
             let time = row.time.saturating_add(row.offset).min(arrival);
             match mapping.target(row.table) {
-                Target::Report { interval } => {
+                Target::Report { interval, imported } => {
                     report = Some(time);
+                    changes.imported = imported.is_some_and(|column| {
+                        row.cells.iter().any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
+                    });
                     let stated =
                         interval.and_then(|column| row.cells.iter().find(|(c, _)| *c == column));
                     if let Some((_, storage::Value::Number(seconds))) = stated {
@@ -156,6 +163,9 @@ impl DeviceHistory {
                         }
                     }
                     self.first_report.get_or_insert((time, arrival));
+                    if !changes.imported {
+                        self.heard_since.get_or_insert(arrival);
+                    }
                 }
                 Target::Label => {
                     if let Some((_, storage::Value::Text(text))) = row.cells.first() {
@@ -386,7 +396,7 @@ impl DeviceHistory {
         mapping: &Mapping,
         changes: &mut Changes,
     ) {
-        changes.heartbeat = true;
+        changes.heartbeat = !changes.imported;
         changes.oldest = changes.oldest.min(time);
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
@@ -432,7 +442,9 @@ impl DeviceHistory {
                 boot_id,
             },
         );
-        self.heartbeats.push(arrival);
+        if changes.heartbeat {
+            self.heartbeats.push(arrival);
+        }
         let horizon = arrival.saturating_sub(mapping.interest.reports);
         if self.heartbeats.len() >= 64 && self.heartbeats[self.heartbeats.len() / 2] < horizon {
             let drop = self
@@ -513,9 +525,9 @@ impl DeviceHistory {
 
     // ---- reading
 
-    /// When its first report arrived; None: nothing heard yet.
+    /// When its first report arrived; None: never heard (a bulk import is no word from the device).
     pub fn known_since(&self) -> Option<Nanos> {
-        self.first_report.map(|(_, arrival)| arrival)
+        self.heard_since
     }
 
     /// A label at an instant, with the bounds between which that holds.
