@@ -1,5 +1,6 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
 
+pub mod answer;
 pub mod ast;
 pub mod catalog;
 pub mod check;

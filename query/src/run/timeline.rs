@@ -5,7 +5,7 @@
 
 use super::decisions::Decision;
 use super::pipe::{Pipe, Row};
-use super::source::{One, Reader};
+use super::reader::{One, Reader};
 use super::{Ask, RunError, Window};
 use crate::catalog::{Catalog, PLAIN_FAMILY};
 use crate::diagnostic::nearest;
@@ -30,13 +30,23 @@ struct Item {
 }
 
 /// Runs a query over the timeline of a device.
-pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Result<Table, RunError> {
-    let Source::Timeline { client, device } = &query.source else { return Ok(Table::default()) };
+pub fn run(
+    query: &Query,
+    ask: &Ask<'_>,
+    window: Window,
+    world: World<'_>,
+) -> Result<Table, RunError> {
+    let Source::Timeline { client, device } = &query.source else {
+        return Ok(Table::default());
+    };
     find(ask.snapshot.schema(), client.as_deref(), device)?;
     let mut pipe = Pipe::new(query, ask.limits, true);
     let nobody = DeviceHistory::default();
     let mut notes = Vec::new();
-    let all = Window { from: Nanos::MIN, ..window };
+    let all = Window {
+        from: Nanos::MIN,
+        ..window
+    };
     let mut reader = Reader::open(query, ask, all)?;
     while let Some(one) = reader.next(world)? {
         let mut items = items(&one, ask, all);
@@ -46,7 +56,11 @@ pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Re
             notes.push("nothing in the last 1d: the whole history is shown".to_owned());
         } else {
             items.retain(|item| window.holds(item.time));
-            notes.push(format!("from {} to {}", print_time(window.from), print_time(window.to)));
+            notes.push(format!(
+                "from {} to {}",
+                print_time(window.from),
+                print_time(window.to)
+            ));
         }
         for item in items {
             let value = |name: &str| match name {
@@ -57,15 +71,33 @@ pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Re
                 "device" => Value::Text(one.history.name.clone()),
                 _ => Value::Unknown,
             };
-            let row = Row { values: query.columns.iter().map(|column| value(&column.name)).collect(), time: item.time };
+            let row = Row {
+                values: query
+                    .columns
+                    .iter()
+                    .map(|column| value(&column.name))
+                    .collect(),
+                time: item.time,
+            };
             pipe.push(row, &mut |expr, row| {
-                let scope = Scope { world, device: &one.history, known: window.known, floor: None, columns: &row.values };
+                let scope = Scope {
+                    world,
+                    device: &one.history,
+                    known: window.known,
+                    floor: None,
+                    columns: &row.values,
+                };
                 scope.eval(expr, row.time, &Env::Empty).value
             })?;
         }
     }
     let mut table = pipe.finish(&mut |expr, row| {
-        Scope { columns: &row.values, ..Scope::new(world, &nobody) }.eval(expr, row.time, &Env::Empty).value
+        Scope {
+            columns: &row.values,
+            ..Scope::new(world, &nobody)
+        }
+        .eval(expr, row.time, &Env::Empty)
+        .value
     });
     notes.extend(reader.notes());
     notes.into_iter().for_each(|note| table.note(note));
@@ -74,23 +106,36 @@ pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Re
 
 /// The one device of this name.
 fn find(schema: &Schema, client: Option<&str>, name: &str) -> Result<(), RunError> {
-    let devices = || schema.devices().filter(|(id, _)| *id != DeviceId::SERVER).map(|(_, def)| def);
-    let mut clients: Vec<SmolStr> =
-        devices().filter(|def| def.name == name && client.is_none_or(|client| def.client == client)).map(|def| def.client).collect();
+    let devices = || {
+        schema
+            .devices()
+            .filter(|(id, _)| *id != DeviceId::SERVER)
+            .map(|(_, def)| def)
+    };
+    let mut clients: Vec<SmolStr> = devices()
+        .filter(|def| def.name == name && client.is_none_or(|client| def.client == client))
+        .map(|def| def.client)
+        .collect();
     clients.sort();
     match clients.len() {
         1 => Ok(()),
         0 => {
             let names: Vec<SmolStr> = devices().map(|def| def.name).collect();
             // A name that other clients have is nearer than any that is spelled alike.
-            let elsewhere = devices().find(|def| def.name == name).map(|def| format!("{}/{}", def.client, def.name));
-            let near = elsewhere.or_else(|| nearest(name, names.iter().map(SmolStr::as_str)).map(str::to_owned));
+            let elsewhere = devices()
+                .find(|def| def.name == name)
+                .map(|def| format!("{}/{}", def.client, def.name));
+            let near = elsewhere
+                .or_else(|| nearest(name, names.iter().map(SmolStr::as_str)).map(str::to_owned));
             let name = client.map_or(name.to_owned(), |client| format!("{client}/{name}"));
             Err(RunError::NoDevice { name, near })
         }
         _ => Err(RunError::Ambiguous {
             name: name.to_owned(),
-            choices: clients.iter().map(|client| format!("{:?}", format!("{client}/{name}"))).collect(),
+            choices: clients
+                .iter()
+                .map(|client| format!("{:?}", format!("{client}/{name}")))
+                .collect(),
         }),
     }
 }
@@ -99,9 +144,21 @@ fn items(one: &One, ask: &Ask<'_>, window: Window) -> Vec<Item> {
     let history = &one.history;
     let catalog = &ask.program.catalog;
     let mut items = Vec::new();
-    for (at, decl) in catalog.events.iter().enumerate().filter(|(_, decl)| decl.name != "boot") {
-        let Some(events) = history.events(EventKind::Stored(EventId(at as u32))) else { continue };
-        items.extend(events.all().iter().map(|event| event_item(&decl.name, &decl.fields, event, ask.hresult)));
+    for (at, decl) in catalog
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, decl)| decl.name != "boot")
+    {
+        let Some(events) = history.events(EventKind::Stored(EventId(at as u32))) else {
+            continue;
+        };
+        items.extend(
+            events
+                .all()
+                .iter()
+                .map(|event| event_item(&decl.name, &decl.fields, event, ask.hresult)),
+        );
     }
     if let Some(boots) = history.events(EventKind::Boot) {
         items.extend(boots.all().iter().map(boot_item));
@@ -114,7 +171,12 @@ fn items(one: &One, ask: &Ask<'_>, window: Window) -> Vec<Item> {
     items
 }
 
-fn event_item(kind: &str, fields: &[(SmolStr, Type)], event: &EventRecord, hresult: fn(&str) -> Option<&'static str>) -> Item {
+fn event_item(
+    kind: &str,
+    fields: &[(SmolStr, Type)],
+    event: &EventRecord,
+    hresult: fn(&str) -> Option<&'static str>,
+) -> Item {
     let text = |field: &str| match event.field(field) {
         Value::Text(text) => text,
         _ => SmolStr::default(),
@@ -122,7 +184,11 @@ fn event_item(kind: &str, fields: &[(SmolStr, Type)], event: &EventRecord, hresu
     let (what, detail) = match kind.split_once('.') {
         Some(("patch", step)) => {
             let mut detail = text("kb").to_string();
-            append(&mut detail, ": ", &text("title").replace(&format!(" ({})", text("kb")), ""));
+            append(
+                &mut detail,
+                ": ",
+                &text("title").replace(&format!(" ({})", text("kb")), ""),
+            );
             let code = text("code");
             append(&mut detail, ", code ", &code);
             append(&mut detail, " ", hresult(&code).unwrap_or(""));
@@ -137,7 +203,11 @@ fn event_item(kind: &str, fields: &[(SmolStr, Type)], event: &EventRecord, hresu
                 Value::Bool(false) => "restart unplanned",
                 _ => "restart",
             };
-            let what = if text("action") == "power-off" { what.replace("restart", "power-off") } else { what.to_owned() };
+            let what = if text("action") == "power-off" {
+                what.replace("restart", "power-off")
+            } else {
+                what.to_owned()
+            };
             let mut detail = text("cause").to_string();
             let by = if detail.is_empty() { "by " } else { ", by " };
             append(&mut detail, by, &text("by"));
@@ -145,13 +215,20 @@ fn event_item(kind: &str, fields: &[(SmolStr, Type)], event: &EventRecord, hresu
         }
         _ => {
             let known = event.fields.iter().map(|(name, value)| {
-                let ty = fields.iter().find(|(field, _)| field == name).map_or(&Type::Any, |(_, ty)| ty);
+                let ty = fields
+                    .iter()
+                    .find(|(field, _)| field == name)
+                    .map_or(&Type::Any, |(_, ty)| ty);
                 format!("{name} {}", print(value, ty))
             });
             (kind.to_owned(), known.collect::<Vec<_>>().join(", "))
         }
     };
-    Item { time: event.time, what, detail }
+    Item {
+        time: event.time,
+        what,
+        detail,
+    }
 }
 
 fn append(out: &mut String, before: &str, text: &str) {
@@ -171,7 +248,11 @@ fn boot_item(boot: &EventRecord) -> Item {
         Value::Bool(false) => "the shutdown before it was not orderly",
         _ => "",
     };
-    Item { time: boot.time, what: what.to_owned(), detail: detail.to_owned() }
+    Item {
+        time: boot.time,
+        what: what.to_owned(),
+        detail: detail.to_owned(),
+    }
 }
 
 fn decision_item(decision: &Decision) -> Item {
@@ -188,7 +269,15 @@ fn decision_item(decision: &Decision) -> Item {
     if !reason.is_empty() {
         detail.push_str(&format!(" ({reason})"));
     }
-    Item { time: decision.time, what: if kind.is_empty() { "log".to_owned() } else { kind }, detail }
+    Item {
+        time: decision.time,
+        what: if kind.is_empty() {
+            "log".to_owned()
+        } else {
+            kind
+        },
+        detail,
+    }
 }
 
 fn labels(history: &DeviceHistory, window: Window, items: &mut Vec<Item>) {
@@ -197,9 +286,19 @@ fn labels(history: &DeviceHistory, window: Window, items: &mut Vec<Item>) {
         while held.until < window.to {
             let next = history.label(label, held.until, window.known);
             if next.value != held.value {
-                let shown = |text: &str| if text.is_empty() { "not set".to_owned() } else { format!("{text:?}") };
+                let shown = |text: &str| {
+                    if text.is_empty() {
+                        "not set".to_owned()
+                    } else {
+                        format!("{text:?}")
+                    }
+                };
                 let detail = format!("{label}: {} → {}", shown(&held.value), shown(&next.value));
-                items.push(Item { time: held.until, what: "label".to_owned(), detail });
+                items.push(Item {
+                    time: held.until,
+                    what: "label".to_owned(),
+                    detail,
+                });
             }
             held = next;
         }
@@ -211,7 +310,12 @@ fn silences(history: &DeviceHistory, window: Window, items: &mut Vec<Item>) {
     let ends = beats.iter().skip(1).copied().map(Some).chain([None]);
     for (begin, end) in beats.iter().copied().zip(ends) {
         let gap = end.unwrap_or(window.to).saturating_sub(begin);
-        if gap <= history.interval(begin).value.saturating_mul(SILENCE_INTERVALS) {
+        if gap
+            <= history
+                .interval(begin)
+                .value
+                .saturating_mul(SILENCE_INTERVALS)
+        {
             continue;
         }
         let length = print_duration(gap as f64 / 1e9);
@@ -219,16 +323,26 @@ fn silences(history: &DeviceHistory, window: Window, items: &mut Vec<Item>) {
             Some(end) => format!("no report for {length}, until {}", print_time(end)),
             None => format!("no report since, for {length}"),
         };
-        items.push(Item { time: begin, what: "silent".to_owned(), detail });
+        items.push(Item {
+            time: begin,
+            what: "silent".to_owned(),
+            detail,
+        });
     }
 }
 
 fn clock(history: &DeviceHistory, catalog: &Catalog, items: &mut Vec<Item>) {
-    let Some(signal) = catalog.signal(PLAIN_FAMILY, "clock_offset") else { return };
-    let Some(series) = history.series(catalog.signals[signal.index()].family, "", signal) else { return };
+    let Some(signal) = catalog.signal(PLAIN_FAMILY, "clock_offset") else {
+        return;
+    };
+    let Some(series) = history.series(catalog.signals[signal.index()].family, "", signal) else {
+        return;
+    };
     let mut before = 0.0;
     for sample in series.samples() {
-        let Value::Number(offset) = sample.value else { continue };
+        let Value::Number(offset) = sample.value else {
+            continue;
+        };
         if offset != before {
             let size = print_duration(offset.abs());
             let detail = match offset {
@@ -236,7 +350,11 @@ fn clock(history: &DeviceHistory, catalog: &Catalog, items: &mut Vec<Item>) {
                 offset if offset > 0.0 => format!("the agent's clock is {size} behind"),
                 _ => "the agent's clock is right again".to_owned(),
             };
-            items.push(Item { time: sample.time, what: "clock".to_owned(), detail });
+            items.push(Item {
+                time: sample.time,
+                what: "clock".to_owned(),
+                detail,
+            });
             before = offset;
         }
     }
