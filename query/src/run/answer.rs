@@ -82,11 +82,8 @@ fn live_program(program: &Program, schema: &Schema) -> Program {
 }
 
 fn checked(text: &str, program: &Program) -> Result<Query, AnswerError> {
-    let source = Source::new(NAME, text);
-    let (query, diagnostics): (Option<Query>, Vec<crate::diagnostic::Diagnostic>) =
-        (None, Vec::new());
-    let _ = (program, &check::program);
-    query.ok_or_else(|| AnswerError::Question(diagnostic::render(&diagnostics, &[source], false)))
+    check::query(text, &program.catalog, program)
+        .map_err(|diagnostics| AnswerError::Question(diagnostic::render(&diagnostics, &[Source::new(NAME, text)], false)))
 }
 
 /// What can be asked about.
