@@ -1,7 +1,11 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod agent;
 pub mod client;
 pub mod engine;
+pub mod hresult;
+pub mod ingest;
+pub mod limits;
 pub mod query_cmd;
 pub mod report;
 pub mod shell;
