@@ -9,6 +9,7 @@ mod answer;
 mod decisions;
 mod device;
 mod group;
+mod happened;
 mod needs;
 pub mod order;
 mod pipe;

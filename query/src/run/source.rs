@@ -6,7 +6,7 @@
 use super::decisions::{self, Alert, Decision};
 use super::pipe::{Pipe, Row};
 use super::reader::{One, Reader, is_label};
-use super::{Ask, RunError, Window, device, stored};
+use super::{Ask, RunError, Window, device, happened, stored};
 use crate::catalog::{Catalog, PATCH_FAMILY, PLAIN_FAMILY};
 use crate::eval::{Env, Scope, World};
 use crate::history::{DeviceHistory, EventRecord, WatchStep};
@@ -215,8 +215,8 @@ impl One {
             .find(|beat| **beat <= at);
         let values = self.values(query, catalog, at, |name| match name {
             "time" => Some(Value::Time(at)),
-            "first_heard" | "first" | "first_seen" | "known_since" => Some(Value::Time(first)),
-            "last_heard" | "last" | "last_seen" | "heard" => {
+            "first_seen" => Some(Value::Time(first)),
+            "last_seen" => {
                 Some(heard.map_or(Value::Unknown, |heard| Value::Time(*heard)))
             }
             "interval" => Some(Value::Number(self.history.interval(at).value as f64 / 1e9)),
@@ -228,10 +228,10 @@ impl One {
     fn alert(&self, query: &Query, alert: &Alert, emit: &mut Emit<'_>) -> Result<(), RunError> {
         let latest = &alert.latest;
         let value = |name: &str| match name {
-            "id" | "alert" => Value::Number(alert.id as f64),
+            "id" => Value::Text(alert.id.to_string().into()),
             "time" | "raised" => Value::Time(alert.raised),
             "changed" => Value::Time(alert.changed),
-            "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
+            "resolved" | "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
             "open" => Value::Bool(alert.ended.is_none()),
             "state" => Value::Text(alert.state.clone()),
             "rule" => Value::Text(latest.rule.clone()),
@@ -380,9 +380,15 @@ impl One {
             "time" => Some(Value::Time(event.time)),
             "arrived" | "arrival" => Some(Value::Time(event.arrival)),
             "kind" => Some(Value::Text(kind.into())),
-            name if event.fields.iter().any(|(field, _)| field == name) => Some(event.field(name)),
-            _ => None,
+            "detail" => Some(Value::Text(self.detail(catalog, kind, event).into())),
+            // Not the label of that name.
+            field => Some(event.field(field)),
         })
+    }
+
+    fn detail(&self, catalog: &Catalog, kind: &str, event: &EventRecord) -> String {
+        let decl = catalog.events.iter().find(|decl| decl.name == kind);
+        happened::detail(decl.map_or(&[], |decl| &decl.fields), event)
     }
 
     /// Events of all kinds, boots derived; by time.
