@@ -6,8 +6,9 @@
 //! now 2026-06-09T06:00:00Z          the instant of the questions that follow
 //! > devices | show device           a question; its answer is what follows, up to an empty line
 //! ```
-//! To see what a changed answer would be, run with `SHOW=1`.
+//! `UPDATE=1 cargo test` writes the answers that came into the files, to be read before they are kept.
 
+use query::ir::Program;
 use query::render::{Format, to_text};
 use query::run::{Ask, Limits, answer};
 use query::span::Source;
@@ -176,69 +177,44 @@ impl Filled {
     }
 }
 
-fn script(path: &Path) {
-    let text = std::fs::read_to_string(path).unwrap();
+/// Runs a script; gives it back with the answers that came.
+fn script(path: &Path, text: &str) -> String {
+    let name = path.display();
     let mut lines = text.lines().enumerate().peekable();
     let mut rules = String::new();
-    while let Some((_, line)) =
-        lines.next_if(|(_, line)| !line.starts_with('{') && !line.starts_with("now "))
-    {
+    let ends_rules = |line: &str| line.starts_with('{') || line.starts_with("now ");
+    while let Some((_, line)) = lines.next_if(|(_, line)| !ends_rules(line)) {
         rules.push_str(line);
         rules.push('\n');
     }
-    let sources = [Source::new("script.rules", &rules)];
-    let checked = query::check::program(&sources);
-    let program = checked
-        .program
-        .unwrap_or_else(|| panic!("{}: {:#?}", path.display(), checked.diagnostics));
+    let checked = query::check::program(&[Source::new("script.rules", &rules)]);
+    let program = checked.program.unwrap_or_else(|| panic!("{name}: {:#?}", checked.diagnostics));
     let mut filled = Filled::new();
     let mut now = 0;
-    let mut asked = 0;
+    let mut got = rules;
     while let Some((number, line)) = lines.next() {
+        got.push_str(line);
+        got.push('\n');
         if line.starts_with('{') {
-            let line: Json = serde_json::from_str(line)
-                .unwrap_or_else(|error| panic!("{}:{}: {error}", path.display(), number + 1));
-            filled.add(&line);
+            let line = serde_json::from_str(line);
+            filled.add(&line.unwrap_or_else(|error| panic!("{name}:{}: {error}", number + 1)));
         } else if let Some(time) = line.strip_prefix("now ") {
             now = parse_time(time).unwrap();
         } else if let Some(question) = line.strip_prefix("> ") {
-            let mut expected = String::new();
-            while let Some((_, line)) = lines.next_if(|(_, line)| !line.is_empty()) {
-                expected.push_str(line);
-                expected.push('\n');
-            }
-            let snapshot = filled.snapshot();
-            let limits = Limits {
-                rows_max: 20,
-                ..Limits::default()
-            };
-            let ask = Ask {
-                program: &program,
-                snapshot: &snapshot,
-                now,
-                limits: &limits,
-                hresult,
-                cancel: &|| false,
-            };
-            let got = match answer(question, &ask) {
-                Ok(table) => to_text(&table, Format::Table),
-                Err(error) => format!("error: {}\n", error.to_string().trim_end()),
-            };
-            asked += 1;
-            if std::env::var_os("SHOW").is_some() {
-                println!("> {question}\n{got}");
-            } else {
-                assert_eq!(
-                    got,
-                    expected,
-                    "{}:{}: {question}\n{got}",
-                    path.display(),
-                    number + 1
-                );
-            }
+            while lines.next_if(|(_, line)| !line.is_empty()).is_some() {}
+            got.push_str(&ask(question, &program, &filled.snapshot(), now));
         }
     }
-    assert!(asked > 0, "{} asks nothing", path.display());
+    got
+}
+
+fn ask(question: &str, program: &Program, snapshot: &Snapshot, now: Nanos) -> String {
+    let limits = Limits { rows_max: 20, ..Limits::default() };
+    let ask = Ask { program, snapshot, now, limits: &limits, hresult, cancel: &|| false };
+    match answer(question, &ask) {
+        Ok(table) => to_text(&table, Format::Table),
+        Err(error) => format!("error: {}\n", error.to_string().trim_end()),
+    }
 }
 
 fn hresult(code: &str) -> Option<&'static str> {
@@ -248,15 +224,20 @@ fn hresult(code: &str) -> Option<&'static str> {
 #[test]
 fn scripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    for path in &paths {
-        script(path);
-    }
     assert!(paths.len() >= 4);
+    for path in &paths {
+        let text = std::fs::read_to_string(path).unwrap();
+        let got = script(path, &text);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &got).unwrap();
+        } else {
+            let differs = text.lines().zip(got.lines()).position(|(wanted, got)| wanted != got);
+            assert!(text == got, "{}, line {:?}:\n{got}", path.display(), differs.map(|at| at + 1));
+        }
+    }
 }
 
 #[test]

@@ -186,10 +186,12 @@ impl<'a> Reader<'a> {
             .map(|damage| format!("answer incomplete: {damage}"))
             .collect();
         if self.unheard > 0 && self.window.known < Nanos::MAX {
-            notes.push(format!(
-                "left out: {} devices that had not been heard of by then",
-                self.unheard
-            ));
+            let devices = if self.unheard == 1 {
+                "1 device that had".to_owned()
+            } else {
+                format!("{} devices that had", self.unheard)
+            };
+            notes.push(format!("left out: {devices} not been heard of by then"));
         }
         notes
     }
