@@ -10,6 +10,7 @@ mod declare;
 mod expr;
 mod lets;
 mod order;
+mod columns;
 mod query;
 mod scope;
 mod statement;
@@ -19,10 +20,12 @@ pub mod walk;
 use crate::ast::{self, StatementKind};
 use crate::catalog::Catalog;
 use crate::diagnostic::{self, Diagnostic, Level};
-use crate::limits::ERRORS_MAX;
 use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
+use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
+pub use columns::source_columns;
+pub use query::query;
 use crate::span::Span;
 
 use scope::Scope;
@@ -43,7 +46,11 @@ pub fn program(sources: &[Source]) -> Checked {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
     for (file, source) in sources.iter().enumerate() {
-        statements.append(&mut parse::statements(source, file as u32, &mut diagnostics));
+        statements.append(&mut parse::statements(
+            source,
+            file as u32,
+            &mut diagnostics,
+        ));
     }
     let texts: Vec<&str> = sources.iter().map(|s| s.text.as_str()).collect();
     let mut checker = Checker::new(Catalog::builtin(), texts);
@@ -53,7 +60,10 @@ pub fn program(sources: &[Source]) -> Checked {
     let mut diagnostics = checker.diagnostics;
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Level::Error);
-    Checked { program: (!failed).then_some(program), diagnostics }
+    Checked {
+        program: (!failed).then_some(program),
+        diagnostics,
+    }
 }
 
 /// The catalogue that [`crate::catalog::BUILTIN_RULES`] declares.
@@ -68,7 +78,11 @@ pub(crate) fn builtin_catalog() -> Catalog {
     let mut checker = Checker::new(catalog, vec![&source.text]);
     checker.diagnostics = diagnostics;
     checker.declare_all(&statements);
-    assert!(checker.diagnostics.is_empty(), "built-in catalogue: {:?}", checker.diagnostics);
+    assert!(
+        checker.diagnostics.is_empty(),
+        "built-in catalogue: {:?}",
+        checker.diagnostics
+    );
     checker.catalog
 }
 
@@ -117,6 +131,8 @@ pub struct Checker<'a> {
     let_depth: usize,
     /// Lets in the order in which they were checked: each after those that it reads.
     let_order: Vec<LetId>,
+    /// The aggregates of the `by` whose columns are being checked.
+    group: Option<query::Group>,
     /// While positive, what is reported is thrown away.
     quiet: u32,
 }
@@ -137,6 +153,7 @@ impl<'a> Checker<'a> {
             in_query: false,
             let_depth: 0,
             let_order: Vec::new(),
+            group: None,
             quiet: 0,
         }
     }
@@ -149,7 +166,9 @@ impl<'a> Checker<'a> {
 
     /// The source text of a span.
     fn text(&self, span: Span) -> &'a str {
-        self.texts.get(span.file as usize).map_or("", |text| span.of(text))
+        self.texts
+            .get(span.file as usize)
+            .map_or("", |text| span.of(text))
     }
 
     /// Reports something that parses and means nothing yet.
@@ -185,7 +204,12 @@ impl<'a> Checker<'a> {
                     let watch = checker.watch(watch, statement);
                     program.watches.push(watch);
                 }
-                StatementKind::Suppress { targets, while_, max, reason } => {
+                StatementKind::Suppress {
+                    targets,
+                    while_,
+                    max,
+                    reason,
+                } => {
                     let suppress = checker.suppress(targets, while_, max, reason, statement);
                     program.suppressions.push(suppress);
                 }
@@ -214,7 +238,10 @@ impl<'a> Checker<'a> {
         program.lets = self
             .lets
             .iter()
-            .map(|slot| ir::Let { name: slot.name.clone(), value: slot.value.clone() })
+            .map(|slot| ir::Let {
+                name: slot.name.clone(),
+                value: slot.value.clone(),
+            })
             .collect();
         program.params = std::mem::take(&mut self.params);
         program.catalog = std::mem::take(&mut self.catalog);

@@ -142,6 +142,13 @@ impl Checker<'_> {
         {
             return Some(of(found));
         }
+        // So is a label, which may have been another then; the identity never changes.
+        let label = self.scope.temporal > 0
+            && self.catalog.labels.contains(&name.text)
+            && !matches!(name.text.as_str(), "client" | "device");
+        if label {
+            return None;
+        }
         let at = self.scope.columns.iter().position(|c| c.name == name.text)?;
         let ty = self.scope.columns[at].ty.clone();
         Some(Expr { node: Node::Column(at as u32), ty, span: name.span })
