@@ -7,7 +7,11 @@ use crate::value::Type;
 use smol_str::SmolStr;
 
 fn column(name: &str, ty: Type) -> Column {
-    Column { name: name.into(), ty, shown: true }
+    Column {
+        name: name.into(),
+        ty,
+        shown: true,
+    }
 }
 
 fn texts(names: &[&str]) -> Vec<Column> {
@@ -15,7 +19,10 @@ fn texts(names: &[&str]) -> Vec<Column> {
 }
 
 fn hidden(name: &str, ty: Type) -> Column {
-    Column { shown: false, ..column(name, ty) }
+    Column {
+        shown: false,
+        ..column(name, ty)
+    }
 }
 
 /// Adds columns whose names are not taken yet.
@@ -30,7 +37,10 @@ fn extend(columns: &mut Vec<Column>, more: impl IntoIterator<Item = (SmolStr, Ty
 }
 
 fn fields(catalog: &Catalog, family: FamilyId) -> Vec<(SmolStr, Type)> {
-    catalog.fields(family).map(|(_, s)| (s.field.clone(), s.ty.clone())).collect()
+    catalog
+        .fields(family)
+        .map(|(_, s)| (s.field.clone(), s.ty.clone()))
+        .collect()
 }
 
 /// What the rows of a source look like.
@@ -56,7 +66,10 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
             columns.extend(texts(&["client", "device", "site", "os", "role", "class"]));
             columns.push(column("last_seen", Type::Time));
             columns.push(hidden("first_seen", Type::Time));
-            let labels = catalog.labels.iter().map(|label| (label.clone(), Type::Text));
+            let labels = catalog
+                .labels
+                .iter()
+                .map(|label| (label.clone(), Type::Text));
             extend(&mut columns, labels, false);
         }
         Source::Alerts => {
@@ -74,7 +87,8 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
             columns.push(time());
             columns.push(column("number", Type::PLAIN));
             columns.extend(texts(&[
-                "rule", "client", "device", "subject", "key", "state", "severity", "message", "reason",
+                "rule", "client", "device", "subject", "key", "state", "severity", "message",
+                "reason",
             ]));
             columns.push(hidden("alert", Type::PLAIN));
             columns.push(hidden("notify", Type::Bool));
@@ -104,7 +118,11 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
         Source::Event(kind) => {
             columns.push(time());
             columns.extend(texts(&["client", "device"]));
-            extend(&mut columns, catalog.event_fields(*kind).iter().cloned(), true);
+            extend(
+                &mut columns,
+                catalog.event_fields(*kind).iter().cloned(),
+                true,
+            );
         }
         Source::Family(family) => {
             columns.push(time());
