@@ -143,6 +143,11 @@ impl Core {
         if self.rules.same_text(rules) {
             return Ok(false);
         }
+        // The new set is warmed up over what is durable: that must be all there is.
+        self.store_decisions_or_wait()?;
+        if let Err(error) = self.store.commit() {
+            return Err(self.fail(&error));
+        }
         let arrival = self.next_arrival(now);
         let row = |source: &Source| {
             let cells = vec![(
