@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod agent;
+pub mod client;
 pub mod clock;
 pub mod core;
 pub mod engine;
@@ -11,5 +12,7 @@ pub mod ingest;
 pub mod limits;
 pub mod outbox;
 pub mod owner;
+pub mod query_cmd;
 pub mod replay;
 pub mod report;
+pub mod shell;

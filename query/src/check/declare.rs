@@ -33,7 +33,8 @@ impl<'a> Checker<'a> {
                 StatementKind::Signal(signal) => self.declare_signal(signal, statement.span),
                 StatementKind::Event { name, fields } => self.declare_event(name, fields),
                 StatementKind::Label(name) => {
-                    if self.first_of("label", name) && !self.catalog.labels.contains(&name.text) {
+                    let first = self.first_of("label", name);
+                    if first && !self.catalog.labels.contains(&name.text) {
                         self.catalog.labels.push(name.text.clone());
                     }
                 }
@@ -290,12 +291,12 @@ impl<'a> Checker<'a> {
                         "unit",
                         *span,
                         format!(
-                            "`{}` is a {}, this is a {}",
+                            "`{}` is {}, this is {}",
                             name.text,
-                            ty.word(),
-                            found.word()
+                            ty.phrase(),
+                            found.phrase()
                         ),
-                        format!("expected a {}", ty.word()),
+                        format!("expected {}", ty.phrase()),
                     )
                     .also(default.1, "the default"),
                 );

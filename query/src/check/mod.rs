@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod call;
+mod columns;
 mod declare;
 mod expr;
 mod lets;
@@ -24,6 +25,8 @@ use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
 use crate::span::Span;
+pub use columns::source_columns;
+pub use query::query;
 
 use scope::Scope;
 use smol_str::SmolStr;
@@ -55,6 +58,7 @@ pub fn program(sources: &[Source]) -> Checked {
     checker.declare_all(&statements);
     let program = checker.statements(&statements);
     let mut diagnostics = checker.diagnostics;
+    diagnostic::without_echoes(&mut diagnostics, sources);
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Level::Error);
     Checked {
@@ -128,6 +132,8 @@ pub struct Checker<'a> {
     let_depth: usize,
     /// Lets in the order in which they were checked: each after those that it reads.
     let_order: Vec<LetId>,
+    /// The aggregates of the `by` whose columns are being checked.
+    group: Option<query::Group>,
     /// While positive, what is reported is thrown away.
     quiet: u32,
 }
@@ -148,6 +154,7 @@ impl<'a> Checker<'a> {
             in_query: false,
             let_depth: 0,
             let_order: Vec::new(),
+            group: None,
             quiet: 0,
         }
     }
@@ -163,6 +170,15 @@ impl<'a> Checker<'a> {
         self.texts
             .get(span.file as usize)
             .map_or("", |text| span.of(text))
+    }
+
+    /// The first line of a statement.
+    fn head(&self, span: Span) -> Span {
+        let line = self.text(span).lines().next().unwrap_or_default();
+        Span {
+            end: span.start + line.len() as u32,
+            ..span
+        }
     }
 
     /// Reports something that parses and means nothing yet.
@@ -208,17 +224,17 @@ impl<'a> Checker<'a> {
                     program.suppressions.push(suppress);
                 }
                 StatementKind::Gate(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`gate {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Maintenance(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`maintenance {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Test(title) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("the test \"{title}\""),
                     "leave the statement out",
                 ),

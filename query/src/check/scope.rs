@@ -33,6 +33,8 @@ pub struct Scope {
     pub aggregate: Option<(FamilyId, u8)>,
     /// Columns of the rows of a query's stage.
     pub columns: Vec<Column>,
+    /// Which of the columns are ratios of equal units.
+    pub ratios: Vec<bool>,
     /// The instance of a query's row, while its rows still have one.
     pub row: Option<FamilyId>,
     /// The rows of a query have lost their device.
@@ -168,6 +170,13 @@ impl Checker<'_> {
             && let Some(found) = Thing::Instance(family, 0).member(&self.catalog, &name.text)
         {
             return Some(of(found));
+        }
+        // So is a plain signal, and a label, which may have been another then; the identity never changes.
+        let past = self.catalog.plain(&name.text).is_some()
+            || self.catalog.labels.contains(&name.text)
+                && !matches!(name.text.as_str(), "client" | "device");
+        if self.scope.temporal > 0 && past {
+            return None;
         }
         let at = self
             .scope
