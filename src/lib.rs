@@ -1,4 +1,11 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod args;
+pub mod commands;
+pub mod config;
 pub mod engine;
+pub mod http;
+pub mod ingest;
+pub mod limits;
+pub mod metrics;
 pub mod report;

@@ -1,0 +1,237 @@
+//! The command line: every subcommand, option and example of `--help`.
+//!
+//! Only words here: nothing opens a file, a socket or a clock. Each subcommand is one struct, run by
+//! the file of the same name in [`crate::commands`]. A command stands here once it works.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use storage::Nanos;
+
+/// Where a server listens, and where the clients look for one, when nothing else is said.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8470";
+/// The server that the client commands ask when nothing else is said.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:8470";
+
+/// Afterboot: patching is finished when the machine came back and its services run.
+#[derive(Debug, Parser)]
+#[command(
+    name = "afterboot",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  afterboot serve                                       a server on 127.0.0.1:8470 with the standard rules
+  afterboot query 'alerts from -24h'                    what it raised
+  afterboot check rules/                                every error of every rule file
+
+Exit codes: 0 good, 1 the answer is bad news (an error in a rule, damage found), 2 wrong usage,
+3 the environment (no such file, no such server, address in use)."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server: receive reports, keep them, raise alerts.
+    Serve(Serve),
+    /// Ask one question and print the answer.
+    Query(Query),
+    /// Check rule files: every error of every file, with carets.
+    Check(Check),
+    /// Print the version.
+    Version,
+}
+
+/// `afterboot serve`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot serve
+  afterboot serve --data /var/lib/afterboot --rules /etc/afterboot/rules --listen 127.0.0.1:8470
+  afterboot serve --config /etc/afterboot/config.toml
+
+A rule file with an error stops the start: every error of every file is listed. Ctrl-C or SIGTERM
+ends the server cleanly. Options given here win over the file.")]
+pub struct Serve {
+    /// Settings; without it the defaults hold (see docs/operate.md).
+    #[arg(long, value_name = "FILE", env = "AFTERBOOT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the store; made when missing [default: afterboot-data].
+    #[arg(long, value_name = "DIR", env = "AFTERBOOT_DATA")]
+    pub data: Option<PathBuf>,
+    /// Folder of rule files; without it the standard rules run.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8470].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Where a client command reads: a running server, or a store's folder.
+#[derive(Clone, Debug, Args)]
+pub struct Source {
+    /// A running server [env: AFTERBOOT_URL] [default: http://127.0.0.1:8470].
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub url: Option<String>,
+    /// The folder of a store; read as it is on disk, without a server.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// `afterboot query`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot query 'alerts where state = \"firing\"'
+  afterboot query --format csv 'patches where state = \"staged\" for 3d | by client, kb: n = count()'
+  afterboot query --data /var/lib/afterboot 'timeline \"srv-01\" from -24h'
+  echo 'devices | show device, client' | afterboot query -")]
+pub struct Query {
+    /// Where to read.
+    #[command(flatten)]
+    pub source: Source,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// The query; `-` reads it from standard input.
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    pub text: String,
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a row.
+    Ndjson,
+    /// Comma separated, with a head line.
+    Csv,
+    /// A Markdown table.
+    Markdown,
+}
+
+impl Format {
+    /// The word on the command line and in `?format=`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Csv => "csv",
+            Format::Markdown => "markdown",
+        }
+    }
+}
+
+/// `afterboot check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot check rules/
+  afterboot check rules/standard.rules site.rules
+
+Files named together are checked together, so a rule may use what another file declares. A folder
+means its *.rules files. Exit code 1 when there is an error.")]
+pub struct Check {
+    /// Rule files, or folders of *.rules files.
+    #[arg(value_name = "RULES", required = true)]
+    pub rules: Vec<PathBuf>,
+}
+
+/// An instant on the command line: RFC 3339, or back from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// `2026-06-09T02:00:00Z`
+    At(Nanos),
+    /// `-24h`, or `now` when zero.
+    Ago(Nanos),
+}
+
+impl When {
+    /// Reads `2026-06-09T02:00:00Z`, `-24h`, `-1.5d` or `now`.
+    pub fn parse(text: &str) -> Result<When, String> {
+        const WANTED: &str = "wanted is a time like 2026-06-09T02:00:00Z or one back from now like -24h";
+        if text == "now" {
+            return Ok(When::Ago(0));
+        }
+        if let Some(back) = text.strip_prefix('-') {
+            let unit_at = back.find(|c: char| c.is_ascii_alphabetic()).ok_or(WANTED)?;
+            let (number, unit) = back.split_at(unit_at);
+            let number: f64 = number.parse().map_err(|_| WANTED)?;
+            let seconds = match unit {
+                "ms" => 0.001,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                "d" => 86_400.0,
+                "w" => 604_800.0,
+                _ => return Err(format!("no unit {unit:?}: ms, s, m, h, d and w are known")),
+            };
+            return Ok(When::Ago((number * seconds * 1e9) as Nanos));
+        }
+        match text.parse::<jiff::Timestamp>() {
+            Ok(time) => Nanos::try_from(time.as_nanosecond()).map(When::At).map_err(|_| "that year is out of range".into()),
+            Err(error) => Err(format!("{WANTED} ({error})")),
+        }
+    }
+
+    /// The instant, when it is `now`.
+    pub fn resolve(self, now: Nanos) -> Nanos {
+        match self {
+            When::At(time) => time,
+            When::Ago(back) => now.saturating_sub(back),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            if command.get_name() != "version" {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains(&format!("afterboot {}", command.get_name())), "{}", command.get_name());
+            }
+        }
+    }
+
+    fn check(text: &str, expected: Result<When, &str>) {
+        match (When::parse(text), expected) {
+            (Ok(when), Ok(expected)) => assert_eq!(when, expected, "{text}"),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{text}: {error}"),
+            (got, expected) => panic!("{text}: {got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn times() {
+        check("1970-01-01T00:00:01Z", Ok(When::At(1_000_000_000)));
+        check("1970-01-01T01:00:00.5+01:00", Ok(When::At(500_000_000)));
+        check("-24h", Ok(When::Ago(86_400_000_000_000)));
+        check("-1.5d", Ok(When::Ago(129_600_000_000_000)));
+        check("now", Ok(When::Ago(0)));
+        check("-24x", Err("ms, s, m, h, d and w"));
+        check("yesterday", Err("like -24h"));
+        check("-24", Err("like -24h"));
+        assert_eq!(When::Ago(5).resolve(12), 7);
+    }
+}
