@@ -1,11 +1,15 @@
 //! Afterboot: the server, the engine and the command line.
 
 pub mod args;
+pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod core;
 pub mod engine;
 pub mod http;
 pub mod ingest;
 pub mod limits;
 pub mod metrics;
+pub mod outbox;
+pub mod owner;
 pub mod report;
