@@ -1,6 +1,7 @@
 //! Afterboot: the server, the engine and the command line.
 
 pub mod args;
+pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -12,4 +13,6 @@ pub mod limits;
 pub mod metrics;
 pub mod outbox;
 pub mod owner;
+pub mod query_cmd;
 pub mod report;
+pub mod shell;
