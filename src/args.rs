@@ -3,7 +3,9 @@
 //! Only words here: nothing opens a file, a socket or a clock. Each subcommand is one struct, run by
 //! the file of the same name in [`crate::commands`]. A command stands here once it works.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use query::render::Format;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use storage::Nanos;
@@ -43,6 +45,8 @@ pub enum Command {
     Serve(Serve),
     /// Ask one question and print the answer.
     Query(Query),
+    /// Ask questions one after the other; with history and completion.
+    Shell(Shell),
     /// Check rule files: every error of every file, with carets.
     Check(Check),
     /// Print the version.
@@ -98,39 +102,29 @@ pub struct Query {
     #[command(flatten)]
     pub source: Source,
     /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format_parser())]
     pub format: Format,
     /// The query; `-` reads it from standard input.
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     pub text: String,
 }
 
-/// How a table is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Columns for people.
-    Table,
-    /// One JSON document.
-    Json,
-    /// One JSON object a row.
-    Ndjson,
-    /// Comma separated, with a head line.
-    Csv,
-    /// A Markdown table.
-    Markdown,
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(|(_, word)| word)).map(|word| Format::parse(&word).unwrap_or_default())
 }
 
-impl Format {
-    /// The word on the command line and in `?format=`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Format::Table => "table",
-            Format::Json => "json",
-            Format::Ndjson => "ndjson",
-            Format::Csv => "csv",
-            Format::Markdown => "markdown",
-        }
-    }
+/// `afterboot shell`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot shell
+  afterboot shell --data /var/lib/afterboot
+
+Then type a query and press enter; .help lists what else there is.")]
+pub struct Shell {
+    /// Where to read.
+    #[command(flatten)]
+    pub source: Source,
 }
 
 /// `afterboot check`.

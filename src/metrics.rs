@@ -1,11 +1,10 @@
 //! The numbers that the server keeps of itself, and the page that shows them.
 //!
-//! Counters and histograms are plain atomics: any thread adds, no thread waits. The page is the
+//! Counters are plain atomics: any thread adds, no thread waits. The page is the
 //! Prometheus text format 0.0.4; `GET /metrics` writes it (`http/metrics.rs` says which families).
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -20,35 +19,6 @@ impl Counter {
     /// The sum so far.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
-    }
-}
-
-/// Upper bounds of the buckets of a [`Histogram`], in microseconds: 100 µs to 10 s.
-pub const BUCKETS_MICROS: [u64; 16] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
-    5_000_000, 10_000_000,
-];
-
-/// Durations by size.
-#[derive(Debug, Default)]
-pub struct Histogram {
-    /// One more than the bounds: the last holds what is longer than all of them.
-    buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
-    sum_micros: AtomicU64,
-}
-
-impl Histogram {
-    /// Adds one duration.
-    pub fn observe(&self, duration: Duration) {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BUCKETS_MICROS.partition_point(|bound| *bound < micros);
-        self.buckets[bucket].fetch_add(1, Relaxed);
-        self.sum_micros.fetch_add(micros, Relaxed);
-    }
-
-    /// How many were added.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|bucket| bucket.load(Relaxed)).sum()
     }
 }
 
@@ -79,17 +49,16 @@ impl Page {
         self.family(name, kind, help).sample(&[], value)
     }
 
-    /// A family with the buckets of one histogram, in seconds.
-    pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> &mut Page {
+    /// A family with one histogram in seconds: `counts` by bucket, not cumulated, one more than `bounds`.
+    pub fn histogram(&mut self, name: &str, help: &str, bounds: &[f64], counts: &[u64], sum: f64) -> &mut Page {
         self.family(name, "histogram", help);
         let mut below = 0;
-        for (bound, bucket) in BUCKETS_MICROS.iter().zip(&histogram.buckets) {
-            below += bucket.load(Relaxed);
-            self.line("_bucket", &[("le", &format!("{}", *bound as f64 / 1e6))], below as f64);
+        for (at, count) in counts.iter().enumerate() {
+            below += count;
+            let bound = bounds.get(at).map_or("+Inf".to_string(), f64::to_string);
+            self.line("_bucket", &[("le", &bound)], below as f64);
         }
-        below += histogram.buckets[BUCKETS_MICROS.len()].load(Relaxed);
-        self.line("_bucket", &[("le", "+Inf")], below as f64);
-        self.line("_sum", &[], histogram.sum_micros.load(Relaxed) as f64 / 1e6);
+        self.line("_sum", &[], sum);
         self.line("_count", &[], below as f64);
         self
     }
@@ -170,23 +139,18 @@ mod tests {
 
     #[test]
     fn buckets_add_up() {
-        let histogram = Histogram::default();
-        for micros in [100, 101, 20_000_000] {
-            histogram.observe(Duration::from_micros(micros));
-        }
         let mut page = Page::default();
-        page.histogram("turn_seconds", "A turn.", &histogram);
-        let text = page.finish();
-        for line in [
-            "turn_seconds_bucket{le=\"0.0001\"} 1\n",
-            "turn_seconds_bucket{le=\"0.00025\"} 2\n",
-            "turn_seconds_bucket{le=\"10\"} 2\n",
-            "turn_seconds_bucket{le=\"+Inf\"} 3\n",
-            "turn_seconds_sum 20.000201\n",
-            "turn_seconds_count 3\n",
-        ] {
-            assert!(text.contains(line), "{line} is not in\n{text}");
-        }
+        page.histogram("turn_seconds", "A turn.", &[0.0001, 0.25], &[1, 1, 2], 20.5);
+        assert_eq!(
+            page.finish(),
+            "# HELP afterboot_turn_seconds A turn.\n\
+             # TYPE afterboot_turn_seconds histogram\n\
+             afterboot_turn_seconds_bucket{le=\"0.0001\"} 1\n\
+             afterboot_turn_seconds_bucket{le=\"0.25\"} 2\n\
+             afterboot_turn_seconds_bucket{le=\"+Inf\"} 4\n\
+             afterboot_turn_seconds_sum 20.5\n\
+             afterboot_turn_seconds_count 4\n"
+        );
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! what next, and has one of the exit codes of the command line's promise. A reader that closes the
 //! pipe (`| head`) ends a command quietly.
 
-mod check;
+//mod check;
 mod query;
-mod serve;
+//mod serve;
+mod shell;
 
 use crate::args::{Command, DEFAULT_URL, Source};
+use crate::query_cmd::Target;
 use std::fmt;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 /// Why a command did not end well; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +23,6 @@ pub enum Exit {
     Usage = 2,
     /// The world is not as needed: no such file, no such server, address in use.
     Environment = 3,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
-    }
 }
 
 /// What a command says when it did not end well.
@@ -76,32 +71,31 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs one command to its end.
-pub fn run(command: Command) -> Result<(), Failure> {
+/// Runs one command to its end; gives the exit code.
+pub fn run(command: Command) -> Result<i32, Failure> {
     match command {
-        Command::Serve(args) => serve::run(args),
         Command::Query(args) => query::run(args),
-        Command::Check(args) => check::run(args),
+        Command::Shell(args) => shell::run(args),
         Command::Version => print(&format!("afterboot {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
 
 /// Writes an answer to standard output.
-fn print(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<i32, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::environment(format!("standard output: {error}")))
         }
-        _ => Ok(()),
+        _ => Ok(0),
     }
 }
 
-/// The server that a client command asks: the option, else the environment, else this machine.
-fn server_url(source: &Source) -> String {
-    source
-        .url
-        .clone()
-        .or_else(|| std::env::var("AFTERBOOT_URL").ok())
-        .unwrap_or_else(|| DEFAULT_URL.to_string())
+/// Whom a client command asks: the options, else the environment, else this machine.
+fn target(source: &Source) -> Target {
+    if let Some(data) = &source.data {
+        return Target::Data(data.clone());
+    }
+    let named = source.url.clone().or_else(|| std::env::var("AFTERBOOT_URL").ok());
+    Target::Url { url: named.unwrap_or_else(|| DEFAULT_URL.to_string()), token: None }
 }

@@ -38,6 +38,8 @@ macro_rules! routes {
 
 /// Every route, in the order of the documentation.
 pub const ROUTES: &[Route] = routes! {
+    POST "/api/v1/reports" super::reports::post, "native reports, JSON or NDJSON";
+    GET "/api/v1/stream" super::stream::get, "server-sent events of every decision";
     GET "/metrics" super::metrics::page, "the server's own numbers, Prometheus text format";
     GET "/healthz" super::health::alive, "200 while the process runs";
     GET "/readyz" super::health::ready, "200 once recovery is done and the store can write, else 503";

@@ -4,7 +4,7 @@
 //! or silent costs one slot, for a while. HTTP/1.1 with kept connections.
 
 use super::routes;
-use super::{App, Call, Reply};
+use super::{ApiError, App, Call, Reply};
 use crate::limits;
 
 use hyper::body::Incoming;
@@ -51,8 +51,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiv
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let app = Arc::clone(&app);
-        let service = service_fn(move |request| answer(Arc::clone(&app), request));
+        let app_of_connection = Arc::clone(&app);
+        let service = service_fn(move |request| answer(Arc::clone(&app_of_connection), request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(limits::HTTP_HEAD_SECONDS_MAX))
@@ -83,12 +83,12 @@ fn refuse(stream: TcpStream) {
 async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let (head, body) = request.into_parts();
     let (route, reply) = match routes::find(&head.method, head.uri.path()) {
-        Err(error) => ("", error.reply()),
+        Err(error) => ("", refused(&app, error)),
         Ok((route, values)) => {
             let call = Call::new(values, head.uri.query().unwrap_or(""), head.headers, body);
             let reply = match (route.handler)(Arc::clone(&app), call).await {
                 Ok(reply) => reply,
-                Err(error) => error.reply(),
+                Err(error) => refused(&app, error),
             };
             (route.path, reply)
         }
@@ -97,6 +97,11 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infa
     Ok(reply)
 }
 
+
+fn refused(app: &App, error: ApiError) -> Reply {
+    app.metrics.refused(error.code);
+    error.reply()
+}
 
 #[cfg(test)]
 mod tests {
