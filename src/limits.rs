@@ -22,11 +22,17 @@ pub const BODY_VALUES_MAX: usize = 1_000_000;
 pub const LABELS_MAX: usize = 64;
 /// Longest name: device, client, label, family, key, field, event kind.
 pub const NAME_BYTES_MAX: usize = 128;
-/// Longest text value: of a label, a sample or an event field.
+/// Longest text value: of a label, a sample or an event field; also the longest key.
 pub const TEXT_BYTES_MAX: usize = 1024;
 /// Longest reporting interval that an agent may state.
 pub const INTERVAL_MAX: Nanos = 366 * 86_400 * SECOND;
 
+/// Most tags of a line of line protocol.
+pub const LINE_TAGS_MAX: usize = 64;
+/// Most fields of a line of line protocol.
+pub const LINE_FIELDS_MAX: usize = 1024;
+/// Most instances that consecutive lines of line protocol put into one report.
+pub const LINE_INSTANCES_MERGED_MAX: usize = 256;
 /// Most refused lines of one body that are named one by one; the rest is counted.
 pub const LINE_ERRORS_NAMED_MAX: usize = 100;
 /// Largest file that `import` reads into memory after unpacking.

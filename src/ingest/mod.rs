@@ -11,7 +11,7 @@
 pub mod body;
 //pub mod evtx;
 //pub mod files;
-//pub mod line;
+pub mod line;
 pub mod native;
 pub mod rfc3339;
 
