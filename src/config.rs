@@ -3,6 +3,7 @@
 //! An unknown key is an error that names the line and the nearest key: a misspelt setting never
 //! passes for one that holds. `docs/operate.md` lists every key; a test compares.
 
+use crate::ingest::line::LineSettings;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,18 +20,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Allows a `listen` that other machines reach, without any authentication.
     pub allow_insecure_listen: bool,
-    /// How line protocol is read.
-    pub line: Line,
-}
-
-/// `[line]`: which tags of line protocol mean what; all others name the instance.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Line {
-    /// The first of these that a line has names the device.
-    pub device_tags: Vec<String>,
-    /// These are labels of the device.
-    pub label_tags: Vec<String>,
+    /// Which tags of line protocol mean what.
+    pub line: LineSettings,
 }
 
 impl Default for Config {
@@ -40,17 +31,7 @@ impl Default for Config {
             rules: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8470)),
             allow_insecure_listen: false,
-            line: Line::default(),
-        }
-    }
-}
-
-impl Default for Line {
-    fn default() -> Line {
-        let words = |text: &str| text.split(' ').map(String::from).collect();
-        Line {
-            device_tags: words("device host hostname instance"),
-            label_tags: words("client site os role class wave parent region datacenter env"),
+            line: LineSettings::default(),
         }
     }
 }
@@ -99,8 +80,7 @@ read and write, set allow_insecure_listen = true in the settings file";
 fn nearest_key(message: &str) -> Option<String> {
     let mut quoted = message.strip_prefix("unknown field")?.split('`').skip(1).step_by(2);
     let wrong = quoted.next()?;
-    let known: Vec<&str> = quoted.collect();
-    let nearest = known.iter().max_by(|a, b| {
+    let nearest = quoted.max_by(|a, b| {
         strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b))
     })?;
     (strsim::jaro_winkler(wrong, nearest) > 0.75).then(|| format!("did you mean `{nearest}`?"))
@@ -130,10 +110,10 @@ mod tests {
     fn files() {
         check("", Ok(|_| ()));
         check("listen = \"127.0.0.1:9\"\n", Ok(|c| c.listen = "127.0.0.1:9".parse().expect("address")));
-        check("[line]\ndevice_tags = [\"pc\"]\n", Ok(|c| c.line.device_tags = vec!["pc".into()]));
+        check("[line]\ndevice = [\"pc\"]\n", Ok(|c| c.line.device = vec!["pc".into()]));
         check("data = \"x\"\nlisten = \"no address\"\n", Err((2, "invalid socket address", "")));
         check("\nlisen = \"127.0.0.1:9\"\n", Err((2, "unknown field `lisen`", "did you mean `listen`?")));
-        check("[line]\n\ndevice_tag = []\n", Err((3, "unknown field", "`device_tags`")));
+        check("[line]\n\ndevices = []\n", Err((3, "unknown field", "`device`")));
         check("frobnicate = 1\n", Err((1, "expected one of", "")));
         check("data = \n", Err((1, "", "")));
     }

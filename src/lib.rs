@@ -15,4 +15,5 @@ pub mod outbox;
 pub mod owner;
 pub mod query_cmd;
 pub mod report;
+pub mod rule_files;
 pub mod shell;

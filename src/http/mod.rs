@@ -13,6 +13,7 @@ mod reports;
 pub mod routes;
 mod server;
 mod stream;
+mod write;
 
 pub use call::Call;
 pub use error::ApiError;

@@ -34,6 +34,7 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
     let sent = sent(&call)?;
     app.owner()?;
     let body = call.body().await?;
+    app.metrics.body_bytes.add(body.len() as u64);
     let content = call.content(&body)?;
     let lines = native::decode(&content, sent, Mode::Live)?;
     let receipt = app.submit(Body { lines, manner: Manner::NATIVE, bytes: content.len() }).await?;
