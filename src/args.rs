@@ -110,7 +110,8 @@ pub struct Query {
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(|(_, word)| word)).map(|word| Format::parse(&word).unwrap_or_default())
+    PossibleValuesParser::new(Format::ALL.map(|(_, word)| word))
+        .map(|word| Format::parse(&word).unwrap_or_default())
 }
 
 /// `afterboot shell`.
@@ -154,7 +155,8 @@ pub enum When {
 impl When {
     /// Reads `2026-06-09T02:00:00Z`, `-24h`, `-1.5d` or `now`.
     pub fn parse(text: &str) -> Result<When, String> {
-        const WANTED: &str = "wanted is a time like 2026-06-09T02:00:00Z or one back from now like -24h";
+        const WANTED: &str =
+            "wanted is a time like 2026-06-09T02:00:00Z or one back from now like -24h";
         if text == "now" {
             return Ok(When::Ago(0));
         }
@@ -174,7 +176,9 @@ impl When {
             return Ok(When::Ago((number * seconds * 1e9) as Nanos));
         }
         match text.parse::<jiff::Timestamp>() {
-            Ok(time) => Nanos::try_from(time.as_nanosecond()).map(When::At).map_err(|_| "that year is out of range".into()),
+            Ok(time) => Nanos::try_from(time.as_nanosecond())
+                .map(When::At)
+                .map_err(|_| "that year is out of range".into()),
             Err(error) => Err(format!("{WANTED} ({error})")),
         }
     }
@@ -202,8 +206,15 @@ mod tests {
     fn every_command_shows_an_example() {
         for command in Cli::command().get_subcommands() {
             if command.get_name() != "version" {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains(&format!("afterboot {}", command.get_name())), "{}", command.get_name());
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains(&format!("afterboot {}", command.get_name())),
+                    "{}",
+                    command.get_name()
+                );
             }
         }
     }

@@ -53,9 +53,17 @@ impl Config {
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
         toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = text.as_bytes()[..at]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count()
+                + 1;
             let message = error.message().replace('\n', " ");
-            ConfigError { line, hint: nearest_key(&message).unwrap_or_default(), message }
+            ConfigError {
+                line,
+                hint: nearest_key(&message).unwrap_or_default(),
+                message,
+            }
         })
     }
 
@@ -78,11 +86,14 @@ read and write, set allow_insecure_listen = true in the settings file";
 
 /// "did you mean …" out of serde's "unknown field `x`, expected one of `a`, `b`".
 fn nearest_key(message: &str) -> Option<String> {
-    let mut quoted = message.strip_prefix("unknown field")?.split('`').skip(1).step_by(2);
+    let mut quoted = message
+        .strip_prefix("unknown field")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
     let wrong = quoted.next()?;
-    let nearest = quoted.max_by(|a, b| {
-        strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b))
-    })?;
+    let nearest = quoted
+        .max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)))?;
     (strsim::jaro_winkler(wrong, nearest) > 0.75).then(|| format!("did you mean `{nearest}`?"))
 }
 
@@ -90,7 +101,10 @@ fn nearest_key(message: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: Result<fn(&mut Config), (usize, &str, &str)>) {
+    /// A change of the defaults, or line, message and hint of an error.
+    type Expected<'a> = Result<fn(&mut Config), (usize, &'a str, &'a str)>;
+
+    fn check(text: &str, expected: Expected) {
         match (Config::parse(text), expected) {
             (Ok(config), Ok(change)) => {
                 let mut expected = Config::default();
@@ -109,11 +123,26 @@ mod tests {
     #[test]
     fn files() {
         check("", Ok(|_| ()));
-        check("listen = \"127.0.0.1:9\"\n", Ok(|c| c.listen = "127.0.0.1:9".parse().expect("address")));
-        check("[line]\ndevice = [\"pc\"]\n", Ok(|c| c.line.device = vec!["pc".into()]));
-        check("data = \"x\"\nlisten = \"no address\"\n", Err((2, "invalid socket address", "")));
-        check("\nlisen = \"127.0.0.1:9\"\n", Err((2, "unknown field `lisen`", "did you mean `listen`?")));
-        check("[line]\n\ndevices = []\n", Err((3, "unknown field", "`device`")));
+        check(
+            "listen = \"127.0.0.1:9\"\n",
+            Ok(|c| c.listen = "127.0.0.1:9".parse().expect("address")),
+        );
+        check(
+            "[line]\ndevice = [\"pc\"]\n",
+            Ok(|c| c.line.device = vec!["pc".into()]),
+        );
+        check(
+            "data = \"x\"\nlisten = \"no address\"\n",
+            Err((2, "invalid socket address", "")),
+        );
+        check(
+            "\nlisen = \"127.0.0.1:9\"\n",
+            Err((2, "unknown field `lisen`", "did you mean `listen`?")),
+        );
+        check(
+            "[line]\n\ndevices = []\n",
+            Err((3, "unknown field", "`device`")),
+        );
         check("frobnicate = 1\n", Err((1, "expected one of", "")));
         check("data = \n", Err((1, "", "")));
     }
@@ -121,9 +150,13 @@ mod tests {
     #[test]
     fn only_loopback_is_served_without_being_asked() {
         let listen = |address: &str, allowed| {
-            Config { listen: address.parse().expect("address"), allow_insecure_listen: allowed, ..Config::default() }
-                .check_listen()
-                .is_ok()
+            Config {
+                listen: address.parse().expect("address"),
+                allow_insecure_listen: allowed,
+                ..Config::default()
+            }
+            .check_listen()
+            .is_ok()
         };
         assert!(listen("127.0.0.1:8470", false));
         assert!(listen("[::1]:8470", false));

@@ -16,4 +16,5 @@ pub mod owner;
 pub mod query_cmd;
 pub mod report;
 pub mod rule_files;
+pub mod server;
 pub mod shell;

@@ -34,7 +34,11 @@ impl Page {
     pub fn family(&mut self, name: &str, kind: &str, help: &str) -> &mut Page {
         self.family = format!("afterboot_{name}");
         let family = &self.family;
-        let _ = write!(self.text, "# HELP {family} {}\n# TYPE {family} {kind}\n", escape(help, false));
+        let _ = write!(
+            self.text,
+            "# HELP {family} {}\n# TYPE {family} {kind}\n",
+            escape(help, false)
+        );
         self
     }
 
@@ -50,7 +54,14 @@ impl Page {
     }
 
     /// A family with one histogram in seconds: `counts` by bucket, not cumulated, one more than `bounds`.
-    pub fn histogram(&mut self, name: &str, help: &str, bounds: &[f64], counts: &[u64], sum: f64) -> &mut Page {
+    pub fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) -> &mut Page {
         self.family(name, "histogram", help);
         let mut below = 0;
         for (at, count) in counts.iter().enumerate() {
@@ -81,7 +92,11 @@ impl Page {
 
 fn escape(text: &str, quotes: bool) -> String {
     let text = text.replace('\\', "\\\\").replace('\n', "\\n");
-    if quotes { text.replace('"', "\\\"") } else { text }
+    if quotes {
+        text.replace('"', "\\\"")
+    } else {
+        text
+    }
 }
 
 /// What the operating system says of this process; zeros where it does not.
@@ -100,14 +115,23 @@ impl Process {
     pub fn read() -> Process {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
-        Process { open_files, ..Process::of_stat(&stat) }
+        Process {
+            open_files,
+            ..Process::of_stat(&stat)
+        }
     }
 
     /// Out of the text of `/proc/self/stat` (proc(5)): clock ticks are 1/100 s and pages 4 KiB on every
     /// machine this is built for.
     fn of_stat(stat: &str) -> Process {
         let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let number = |at: usize| after_name.split(' ').nth(at).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        let number = |at: usize| {
+            after_name
+                .split(' ')
+                .nth(at)
+                .and_then(|n| n.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
         Process {
             cpu_seconds: (number(11) + number(12)) as f64 / 100.0,
             resident_bytes: number(21) * 4096,
@@ -155,8 +179,13 @@ mod tests {
 
     #[test]
     fn a_process_whose_name_has_spaces_and_brackets() {
-        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 4 0 1000 900000 512 1 1 1";
-        let expected = Process { cpu_seconds: 2.0, resident_bytes: 512 * 4096, open_files: 0 };
+        let stat =
+            "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 4 0 1000 900000 512 1 1 1";
+        let expected = Process {
+            cpu_seconds: 2.0,
+            resident_bytes: 512 * 4096,
+            open_files: 0,
+        };
         assert_eq!(Process::of_stat(stat), expected);
         assert_eq!(Process::of_stat(""), Process::default());
     }

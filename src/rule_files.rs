@@ -28,16 +28,25 @@ pub fn standard() -> Vec<Source> {
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Unreadable> {
     let mut sources = Vec::new();
     for path in paths {
-        let unreadable = |error: io::Error| Unreadable { path: path.clone(), reason: error.to_string() };
+        let unreadable = |error: io::Error| Unreadable {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
         if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
             let mut files = Vec::new();
             for entry in std::fs::read_dir(path).map_err(unreadable)? {
                 files.push(entry.map_err(unreadable)?.path());
             }
-            files.retain(|file| file.extension().is_some_and(|extension| extension == "rules"));
+            files.retain(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == "rules")
+            });
             files.sort();
             if files.is_empty() {
-                return Err(Unreadable { path: path.clone(), reason: "no *.rules file in this folder".into() });
+                return Err(Unreadable {
+                    path: path.clone(),
+                    reason: "no *.rules file in this folder".into(),
+                });
             }
             for file in files {
                 sources.push(read_file(&file)?);
@@ -50,10 +59,18 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Unreadable> {
 }
 
 fn read_file(path: &Path) -> Result<Source, Unreadable> {
-    let unreadable = |reason: String| Unreadable { path: path.into(), reason };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    let unreadable = |reason: String| Unreadable {
+        path: path.into(),
+        reason,
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|error| unreadable(error.to_string()))?
+        .len();
     if size > query::limits::FILE_BYTES_MAX as u64 {
-        return Err(unreadable(format!("{size} bytes, a rule file may have {}", query::limits::FILE_BYTES_MAX)));
+        return Err(unreadable(format!(
+            "{size} bytes, a rule file may have {}",
+            query::limits::FILE_BYTES_MAX
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     Ok(Source::new(path.display().to_string(), text))
@@ -66,7 +83,11 @@ mod tests {
     #[test]
     fn folders_give_their_rule_files_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, text) in [("b.rules", "let b = 1"), ("a.rules", "let a = 1"), ("notes.txt", "no")] {
+        for (name, text) in [
+            ("b.rules", "let b = 1"),
+            ("a.rules", "let a = 1"),
+            ("notes.txt", "no"),
+        ] {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let single = dir.path().join("notes.txt");
@@ -83,7 +104,10 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         };
         check(dir.path().into(), "no *.rules file");
-        check(dir.path().join("absent.rules"), "absent.rules: No such file");
+        check(
+            dir.path().join("absent.rules"),
+            "absent.rules: No such file",
+        );
         let large = dir.path().join("large.rules");
         std::fs::write(&large, vec![b' '; query::limits::FILE_BYTES_MAX + 1]).unwrap();
         check(large, "a rule file may have 1048576");

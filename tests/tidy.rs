@@ -35,13 +35,22 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries {
             let path = entry.expect("readable folder").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == ending) {
-                let name = path.strip_prefix(root()).expect("under the root").display().to_string();
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == ending)
+            {
+                let name = path
+                    .strip_prefix(root())
+                    .expect("under the root")
+                    .display()
+                    .to_string();
                 found.push((name, fs::read_to_string(&path).expect("text")));
             }
         }
@@ -63,7 +72,9 @@ fn sources() -> Vec<(String, String)> {
 /// The code of a file without its comments and without its test module.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -73,8 +84,14 @@ fn report(faults: Vec<String>) {
 
 #[test]
 fn every_source_says_what_it_owns() {
-    let faults = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
-    report(faults.map(|(name, _)| format!("{name}: does not open with `//!`")).collect());
+    let faults = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"));
+    report(
+        faults
+            .map(|(name, _)| format!("{name}: does not open with `//!`"))
+            .collect(),
+    );
 }
 
 #[test]
@@ -84,7 +101,9 @@ fn no_file_is_long_without_a_reason() {
         let lines = text.lines().count();
         let excused = LONG_FILES.iter().any(|(file, _)| *file == name);
         if lines > LINES_MAX && !excused {
-            faults.push(format!("{name}: {lines} lines; split it by noun, or say here why not"));
+            faults.push(format!(
+                "{name}: {lines} lines; split it by noun, or say here why not"
+            ));
         }
         if lines <= LINES_MAX && excused {
             faults.push(format!("{name}: no longer long; drop it from LONG_FILES"));
@@ -100,7 +119,9 @@ fn clock_and_chance_have_one_door() {
         let code = code(&text);
         for (word, doors) in DOORS {
             if code.contains(word) && !doors.contains(&name.as_str()) {
-                faults.push(format!("{name}: `{word}`; time and chance come in as arguments"));
+                faults.push(format!(
+                    "{name}: `{word}`; time and chance come in as arguments"
+                ));
             }
         }
     }
@@ -114,9 +135,17 @@ fn the_store_reaches_files_through_its_disk() {
         if name.starts_with("storage/src/disk/") {
             continue;
         }
-        for word in ["std::fs", "File::open", "File::create", "OpenOptions", "rustix::"] {
+        for word in [
+            "std::fs",
+            "File::open",
+            "File::create",
+            "OpenOptions",
+            "rustix::",
+        ] {
             if code(&text).contains(word) {
-                faults.push(format!("{name}: `{word}`; all file access goes through storage/src/disk"));
+                faults.push(format!(
+                    "{name}: `{word}`; all file access goes through storage/src/disk"
+                ));
             }
         }
     }
@@ -127,8 +156,12 @@ fn the_store_reaches_files_through_its_disk() {
 fn the_arrows_point_one_way() {
     let mut faults = Vec::new();
     for (folder, forbidden) in ARROWS {
-        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("manifest");
-        let dependencies = manifest.split("[dependencies]").nth(1).expect("dependencies");
+        let manifest =
+            fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("manifest");
+        let dependencies = manifest
+            .split("[dependencies]")
+            .nth(1)
+            .expect("dependencies");
         for name in *forbidden {
             let depends = |line: &str| line.split(['.', ' ', '=']).next() == Some(name);
             if dependencies.lines().any(depends) {
@@ -150,15 +183,26 @@ fn the_arrows_point_one_way() {
 fn links_in_the_documents_resolve() {
     let mut faults = Vec::new();
     let mut documents = files("docs", "md");
-    documents.push(("README.md".into(), fs::read_to_string(root().join("README.md")).expect("README")));
+    documents.push((
+        "README.md".into(),
+        fs::read_to_string(root().join("README.md")).expect("README"),
+    ));
     for (name, text) in &documents {
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if target.contains("://") {
                 continue;
             }
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let path = if file.is_empty() { root().join(name) } else { root().join(folder).join(file) };
+            let path = if file.is_empty() {
+                root().join(name)
+            } else {
+                root().join(folder).join(file)
+            };
             if !path.exists() {
                 faults.push(format!("{name}: no file {target}"));
             } else if !anchor.is_empty() && !anchors(&path).contains(&anchor.to_string()) {
@@ -174,8 +218,14 @@ fn anchors(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
     let slug = |heading: &str| {
-        let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-        text.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+        let text = heading
+            .trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .replace(' ', "-");
+        text.chars()
+            .filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_')
+            .collect()
     };
     headings.map(slug).collect()
 }
@@ -183,10 +233,19 @@ fn anchors(path: &Path) -> Vec<String> {
 #[test]
 fn the_list_of_paths_is_the_table_of_routes() {
     let document = fs::read_to_string(root().join("docs/http.md")).expect("docs/http.md");
-    let written: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+    let written: Vec<&str> = document
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
     let rows = afterboot::http::routes::ROUTES.iter();
-    let table: Vec<String> =
-        rows.map(|route| format!("| `{} {}` | {} |", route.method, route.path, route.purpose)).collect();
+    let table: Vec<String> = rows
+        .map(|route| format!("| `{} {}` | {} |", route.method, route.path, route.purpose))
+        .collect();
     let written: Vec<&str> = written.into_iter().take(table.len()).collect();
-    assert_eq!(written, table, "docs/http.md should read\n{}\n", table.join("\n"));
+    assert_eq!(
+        written,
+        table,
+        "docs/http.md should read\n{}\n",
+        table.join("\n")
+    );
 }

@@ -6,7 +6,7 @@
 
 //mod check;
 mod query;
-//mod serve;
+mod serve;
 mod shell;
 
 use crate::args::{Command, DEFAULT_URL, Source};
@@ -39,17 +39,29 @@ pub struct Failure {
 impl Failure {
     /// The answer is bad news.
     pub fn bad_news(message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::BadNews, message: message.into(), hint: String::new() }
+        Failure {
+            exit: Exit::BadNews,
+            message: message.into(),
+            hint: String::new(),
+        }
     }
 
     /// The command line or a query is wrong.
     pub fn usage(message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::Usage, message: message.into(), hint: String::new() }
+        Failure {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: String::new(),
+        }
     }
 
     /// The world is not as needed.
     pub fn environment(message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::Environment, message: message.into(), hint: String::new() }
+        Failure {
+            exit: Exit::Environment,
+            message: message.into(),
+            hint: String::new(),
+        }
     }
 
     /// The same, with what to do next.
@@ -74,6 +86,8 @@ impl fmt::Display for Failure {
 /// Runs one command to its end; gives the exit code.
 pub fn run(command: Command) -> Result<i32, Failure> {
     match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(_) => Err(Failure::usage("")),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),
         Command::Version => print(&format!("afterboot {}\n", env!("CARGO_PKG_VERSION"))),
@@ -96,6 +110,12 @@ fn target(source: &Source) -> Target {
     if let Some(data) = &source.data {
         return Target::Data(data.clone());
     }
-    let named = source.url.clone().or_else(|| std::env::var("AFTERBOOT_URL").ok());
-    Target::Url { url: named.unwrap_or_else(|| DEFAULT_URL.to_string()), token: None }
+    let named = source
+        .url
+        .clone()
+        .or_else(|| std::env::var("AFTERBOOT_URL").ok());
+    Target::Url {
+        url: named.unwrap_or_else(|| DEFAULT_URL.to_string()),
+        token: None,
+    }
 }

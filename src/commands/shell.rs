@@ -6,5 +6,7 @@ use crate::clock::{Clock, SystemClock};
 
 /// Runs it; gives the exit code.
 pub fn run(args: Shell) -> Result<i32, Failure> {
-    Ok(crate::shell::run(&target(&args.source), || SystemClock.now()))
+    Ok(crate::shell::run(&target(&args.source), || {
+        SystemClock.now()
+    }))
 }

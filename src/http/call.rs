@@ -27,21 +27,36 @@ pub struct Call {
 impl Call {
     /// A call out of a request's parts.
     pub fn new(path_values: Vec<String>, query: &str, headers: HeaderMap, body: Incoming) -> Call {
-        Call { path_values, parameters: form(query), headers, body }
+        Call {
+            path_values,
+            parameters: form(query),
+            headers,
+            body,
+        }
     }
 
     /// The first parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Refuses parameters that the route does not have: a misspelt filter must not answer everything.
     pub fn only_parameters(&self, known: &[&str]) -> Result<(), ApiError> {
-        match self.parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match self
+            .parameters
+            .iter()
+            .find(|(name, _)| !known.contains(&name.as_str()))
+        {
             None => Ok(()),
-            Some((name, _)) => Err(ApiError::invalid("unknown_parameter", format!("no parameter {name:?} here"))
-                .place(format!("?{name}="))
-                .hint(format!("known: {}", known.join(", ")))),
+            Some((name, _)) => Err(ApiError::invalid(
+                "unknown_parameter",
+                format!("no parameter {name:?} here"),
+            )
+            .place(format!("?{name}="))
+            .hint(format!("known: {}", known.join(", ")))),
         }
     }
 
@@ -52,18 +67,31 @@ impl Call {
 
     /// The media type without its parameters, in lower case; "" when not sent.
     pub fn media_type(&self) -> String {
-        let text = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        text.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+        let text = self
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        text.split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// The body as received, within the bounds of size and time.
     pub async fn body(&mut self) -> Result<Bytes, ApiError> {
-        let stated = self.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let stated = self
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if let Some(bytes) = stated.filter(|bytes| *bytes > limits::BODY_BYTES_MAX) {
             return Err(body::received_too_large(bytes).into());
         }
         let whole = Duration::from_secs(limits::HTTP_BODY_SECONDS_MAX);
-        timeout(whole, self.frames()).await.unwrap_or_else(|_| Err(too_slow()))
+        timeout(whole, self.frames())
+            .await
+            .unwrap_or_else(|_| Err(too_slow()))
     }
 
     async fn frames(&mut self) -> Result<Bytes, ApiError> {
@@ -75,11 +103,16 @@ impl Call {
                 Err(_) => return Err(too_slow()),
                 Ok(None) => break,
                 Ok(Some(Err(error))) => {
-                    return Err(ApiError::invalid("body_broken_off", format!("the body ended early: {error}")));
+                    return Err(ApiError::invalid(
+                        "body_broken_off",
+                        format!("the body ended early: {error}"),
+                    ));
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
             let size = first.len().max(all.len()) + data.len();
             if size > limits::BODY_BYTES_MAX {
                 return Err(body::received_too_large(size).into());
@@ -104,7 +137,11 @@ impl Call {
             None => None,
             Some(value) => Some(value.to_str().map_err(|_| {
                 let reason = "the header Content-Encoding is not text";
-                BodyError::whole(BodyCode::UnsupportedEncoding, reason, "send it with gzip, or as it is")
+                BodyError::whole(
+                    BodyCode::UnsupportedEncoding,
+                    reason,
+                    "send it with gzip, or as it is",
+                )
             })?),
         };
         Ok(body::content(encoding, body)?)
@@ -112,7 +149,12 @@ impl Call {
 }
 
 fn too_slow() -> ApiError {
-    ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive in time").hint(format!(
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "body_too_slow",
+        "the body did not arrive in time",
+    )
+    .hint(format!(
         "a body may pause for {} s and take {} s in all",
         limits::HTTP_BODY_PAUSE_SECONDS_MAX,
         limits::HTTP_BODY_SECONDS_MAX
@@ -158,7 +200,8 @@ mod tests {
     fn forms() {
         let check = |text: &str, expected: &[(&str, &str)]| {
             let got = form(text);
-            let got: Vec<(&str, &str)> = got.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let got: Vec<(&str, &str)> =
+                got.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             assert_eq!(got, expected, "{text}");
         };
         check("", &[]);

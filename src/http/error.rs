@@ -19,15 +19,15 @@ pub struct ApiError {
     /// What is wrong.
     pub message: String,
     /// The place in what was sent; may be empty.
-    pub place: String,
+    pub place: Box<str>,
     /// What to do next; may be empty.
     pub hint: String,
     /// Seconds after which trying again makes sense.
     pub retry_after: Option<u32>,
     /// The methods that the path has, when the method was wrong.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
     /// Further keys of the object.
-    pub more: Map<String, Value>,
+    pub more: Box<Map<String, Value>>,
 }
 
 impl ApiError {
@@ -37,11 +37,11 @@ impl ApiError {
             status,
             code,
             message: message.into(),
-            place: String::new(),
+            place: Box::default(),
             hint: String::new(),
             retry_after: None,
             allow: None,
-            more: Map::new(),
+            more: Box::default(),
         }
     }
 
@@ -51,7 +51,11 @@ impl ApiError {
     }
 
     /// 503 with `Retry-After`.
-    pub fn unavailable(code: &'static str, message: impl Into<String>, retry_after: u32) -> ApiError {
+    pub fn unavailable(
+        code: &'static str,
+        message: impl Into<String>,
+        retry_after: u32,
+    ) -> ApiError {
         ApiError {
             retry_after: Some(retry_after),
             ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
@@ -59,7 +63,7 @@ impl ApiError {
     }
 
     /// The same, naming the place.
-    pub fn place(mut self, place: impl Into<String>) -> ApiError {
+    pub fn place(mut self, place: impl Into<Box<str>>) -> ApiError {
         self.place = place.into();
         self
     }
@@ -85,13 +89,16 @@ impl ApiError {
             "hint": self.hint,
         });
         if let Value::Object(map) = &mut object {
-            map.extend(self.more);
+            map.extend(*self.more);
         }
         let mut reply = reply::text(self.status, "application/json", object.to_string() + "\n");
         if let Some(seconds) = self.retry_after {
             reply.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+        if let Some(allow) = self
+            .allow
+            .and_then(|allow| HeaderValue::from_str(&allow).ok())
+        {
             reply.headers_mut().insert(ALLOW, allow);
         }
         reply
@@ -101,8 +108,9 @@ impl ApiError {
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> ApiError {
         let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        let mut answer =
-            ApiError::new(status, error.code.name(), &error.reason).place(error.place()).hint(&error.hint);
+        let mut answer = ApiError::new(status, error.code.name(), &error.reason)
+            .place(error.place())
+            .hint(&error.hint);
         if error.line > 0 {
             answer = answer.with("line", error.line).with("field", error.field);
         }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 /// `GET /healthz`
 pub async fn alive(_: Arc<App>, _: Call) -> Result<Reply, ApiError> {
-    Ok(reply::json(&json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION") })))
+    Ok(reply::json(
+        &json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION") }),
+    ))
 }
 
 /// `GET /readyz`

@@ -37,33 +37,87 @@ impl Metrics {
     }
 
     fn write(&self, page: &mut Page) {
-        page.family("http_requests_total", "counter", "Requests answered, by route and status.");
-        for ((route, status), count) in &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {
-            page.sample(&[("route", route), ("status", &status.to_string())], *count as f64);
+        page.family(
+            "http_requests_total",
+            "counter",
+            "Requests answered, by route and status.",
+        );
+        for ((route, status), count) in
+            &*self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            page.sample(
+                &[("route", route), ("status", &status.to_string())],
+                *count as f64,
+            );
         }
-        page.family("refusals_total", "counter", "Requests refused, by the code of the error.");
+        page.family(
+            "refusals_total",
+            "counter",
+            "Requests refused, by the code of the error.",
+        );
         for (code, count) in &*self.refusals.lock().unwrap_or_else(PoisonError::into_inner) {
             page.sample(&[("reason", code)], *count as f64);
         }
-        page.single("http_connections_total", "counter", "Connections accepted.", self.connections.get() as f64);
+        page.single(
+            "http_connections_total",
+            "counter",
+            "Connections accepted.",
+            self.connections.get() as f64,
+        );
         let refused = self.connections_refused.get() as f64;
-        page.single("http_connections_refused_total", "counter", "Connections past the limit.", refused);
-        page.single("body_bytes_total", "counter", "Bytes of bodies as received.", self.body_bytes.get() as f64);
+        page.single(
+            "http_connections_refused_total",
+            "counter",
+            "Connections past the limit.",
+            refused,
+        );
+        page.single(
+            "body_bytes_total",
+            "counter",
+            "Bytes of bodies as received.",
+            self.body_bytes.get() as f64,
+        );
         let lines = self.lines_refused.get() as f64;
-        page.single("lines_refused_total", "counter", "Lines refused while the others of their body were kept.", lines);
+        page.single(
+            "lines_refused_total",
+            "counter",
+            "Lines refused while the others of their body were kept.",
+            lines,
+        );
     }
 }
 
 /// `GET /metrics`
 pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
     let mut page = Page::default();
-    page.family("build_info", "gauge", "Always 1.").sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    page.family("build_info", "gauge", "Always 1.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let process = Process::read();
-    page.single("process_cpu_seconds_total", "counter", "User and system time.", process.cpu_seconds);
-    page.single("process_resident_bytes", "gauge", "Resident memory.", process.resident_bytes as f64);
-    page.single("process_open_files", "gauge", "Open files and sockets.", process.open_files as f64);
+    page.single(
+        "process_cpu_seconds_total",
+        "counter",
+        "User and system time.",
+        process.cpu_seconds,
+    );
+    page.single(
+        "process_resident_bytes",
+        "gauge",
+        "Resident memory.",
+        process.resident_bytes as f64,
+    );
+    page.single(
+        "process_open_files",
+        "gauge",
+        "Open files and sockets.",
+        process.open_files as f64,
+    );
     app.metrics.write(&mut page);
-    page.single("ready", "gauge", "1 once recovery is done.", f64::from(app.owner().is_ok()));
+    page.single(
+        "ready",
+        "gauge",
+        "1 once recovery is done.",
+        f64::from(app.owner().is_ok()),
+    );
     if let Ok(owner) = app.owner() {
         let now = owner.metrics();
         let counters: [(&str, &str, u64); 14] = [
@@ -72,29 +126,83 @@ pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
             ("reports_total", "Reports kept.", now.reports),
             ("samples_total", "Sample values kept.", now.samples),
             ("events_total", "Events kept.", now.events),
-            ("duplicates_total", "Reports dropped whole because they were known.", now.duplicates),
-            ("known_rows_total", "Rows dropped singly because they were known.", now.known_rows),
-            ("content_refused_total", "Lines and bodies refused by admission.", now.refused),
-            ("busy_total", "Bodies refused because the queue was full.", now.busy),
-            ("read_only_total", "Bodies refused because the disk was full.", now.read_only),
+            (
+                "duplicates_total",
+                "Reports dropped whole because they were known.",
+                now.duplicates,
+            ),
+            (
+                "known_rows_total",
+                "Rows dropped singly because they were known.",
+                now.known_rows,
+            ),
+            (
+                "content_refused_total",
+                "Lines and bodies refused by admission.",
+                now.refused,
+            ),
+            (
+                "busy_total",
+                "Bodies refused because the queue was full.",
+                now.busy,
+            ),
+            (
+                "read_only_total",
+                "Bodies refused because the disk was full.",
+                now.read_only,
+            ),
             ("decisions_total", "Decisions released.", now.decisions),
-            ("commit_failures_total", "Commits that failed; one is final.", now.commit_failures),
+            (
+                "commit_failures_total",
+                "Commits that failed; one is final.",
+                now.commit_failures,
+            ),
             ("flushes_total", "Flushes finished.", now.flushes),
-            ("flush_failures_total", "Flushes that failed.", now.flush_failures),
+            (
+                "flush_failures_total",
+                "Flushes that failed.",
+                now.flush_failures,
+            ),
         ];
         for (name, help, value) in counters {
             page.single(name, "counter", help, value as f64);
         }
         let gauges: [(&str, &str, u64); 4] = [
-            ("last_seq", "Sequence number of the last record.", now.last_seq),
-            ("queue_bodies", "Bodies and commands waiting for the owner.", now.queue_bodies),
-            ("queue_bytes", "Bytes of bodies waiting for the owner.", now.queue_bytes),
-            ("deliveries_pending", "Deliveries still to be made.", now.pending_deliveries),
+            (
+                "last_seq",
+                "Sequence number of the last record.",
+                now.last_seq,
+            ),
+            (
+                "queue_bodies",
+                "Bodies and commands waiting for the owner.",
+                now.queue_bodies,
+            ),
+            (
+                "queue_bytes",
+                "Bytes of bodies waiting for the owner.",
+                now.queue_bytes,
+            ),
+            (
+                "deliveries_pending",
+                "Deliveries still to be made.",
+                now.pending_deliveries,
+            ),
         ];
         for (name, help, value) in gauges {
             page.single(name, "gauge", help, value as f64);
         }
-        page.histogram("turn_seconds", "Duration of a turn.", &TURN_BOUNDS, &now.turn_buckets, now.turn_seconds);
+        page.histogram(
+            "turn_seconds",
+            "Duration of a turn.",
+            &TURN_BOUNDS,
+            &now.turn_buckets,
+            now.turn_seconds,
+        );
     }
-    Ok(reply::text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page.finish()))
+    Ok(reply::text(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        page.finish(),
+    ))
 }

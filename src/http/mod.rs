@@ -87,20 +87,26 @@ impl App {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
-        let status = hyper::StatusCode::from_u16(refusal.status()).unwrap_or(hyper::StatusCode::SERVICE_UNAVAILABLE);
+        let status = hyper::StatusCode::from_u16(refusal.status())
+            .unwrap_or(hyper::StatusCode::SERVICE_UNAVAILABLE);
         let retry_after = refusal.retry_after();
-        let mut error = ApiError { retry_after, ..ApiError::new(status, refusal.name(), refusal.to_string()) };
+        let mut error = ApiError {
+            retry_after,
+            ..ApiError::new(status, refusal.name(), refusal.to_string())
+        };
         if let Refusal::Invalid(fault) = refusal {
             error.message = fault.reason;
             error.hint = fault.hint;
             error.place = match fault.field.as_str() {
-                "" => format!("line {}", fault.line),
-                field => format!("line {}, {field}", fault.line),
+                "" => format!("line {}", fault.line).into(),
+                field => format!("line {}, {field}", fault.line).into(),
             };
             return error.with("line", fault.line).with("field", fault.field);
         }
         error.hint = match retry_after {
-            Some(seconds) => format!("send the same body again in {seconds} s; a body sent twice counts once"),
+            Some(seconds) => {
+                format!("send the same body again in {seconds} s; a body sent twice counts once")
+            }
             None => String::new(),
         };
         error

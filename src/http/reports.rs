@@ -27,9 +27,15 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
     let media_type = call.media_type();
     if !MEDIA_TYPES.contains(&media_type.as_str()) {
         let message = format!("content type {media_type:?} is not read here");
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", message)
-            .place("Content-Type")
-            .hint("send application/json or application/x-ndjson; line protocol goes to /api/v2/write"));
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_type",
+            message,
+        )
+        .place("Content-Type")
+        .hint(
+            "send application/json or application/x-ndjson; line protocol goes to /api/v2/write",
+        ));
     }
     let sent = sent(&call)?;
     app.owner()?;
@@ -37,7 +43,13 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
     app.metrics.body_bytes.add(body.len() as u64);
     let content = call.content(&body)?;
     let lines = native::decode(&content, sent, Mode::Live)?;
-    let receipt = app.submit(Body { lines, manner: Manner::NATIVE, bytes: content.len() }).await?;
+    let receipt = app
+        .submit(Body {
+            lines,
+            manner: Manner::NATIVE,
+            bytes: content.len(),
+        })
+        .await?;
     Ok(reply::json(&json!({
         "reports": receipt.reports,
         "samples": receipt.samples,
@@ -49,8 +61,13 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
 
 /// The header `Afterboot-Sent`: the sender's clock at this transmission.
 fn sent(call: &Call) -> Result<Option<Nanos>, ApiError> {
-    let Some(value) = call.headers.get("afterboot-sent") else { return Ok(None) };
-    let time = value.to_str().ok().and_then(|text| rfc3339::parse(text.trim()));
+    let Some(value) = call.headers.get("afterboot-sent") else {
+        return Ok(None);
+    };
+    let time = value
+        .to_str()
+        .ok()
+        .and_then(|text| rfc3339::parse(text.trim()));
     time.map(Some).ok_or_else(|| {
         ApiError::invalid("invalid_header", "this is not an RFC 3339 time")
             .place("Afterboot-Sent")

@@ -49,7 +49,11 @@ pub const ROUTES: &[Route] = routes! {
 
 /// The route of a request, with the values of its braces; or the 404 or 405 that says what there is.
 pub fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), ApiError> {
-    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
     let mut methods: Vec<&str> = Vec::new();
     for route in ROUTES {
         if let Some(values) = matched(route.path, path) {
@@ -67,10 +71,14 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>)
     }
     let allow = methods.join(", ");
     Err(ApiError {
-        allow: Some(allow.clone()),
-        ..ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("no {method} here"))
-            .place(path)
-            .hint(format!("allowed: {allow}"))
+        allow: Some(allow.as_str().into()),
+        ..ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("no {method} here"),
+        )
+        .place(path)
+        .hint(format!("allowed: {allow}"))
     })
 }
 
@@ -80,7 +88,9 @@ fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
     loop {
         match (pattern.next(), path.next()) {
             (None, None) => return Some(values),
-            (Some(p), Some(part)) if p.starts_with('{') && !part.is_empty() => values.push(percent_decode(part, false)),
+            (Some(p), Some(part)) if p.starts_with('{') && !part.is_empty() => {
+                values.push(percent_decode(part, false))
+            }
             (Some(p), Some(part)) if p == part => {}
             _ => return None,
         }
@@ -90,12 +100,18 @@ fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
 fn not_found(path: &str) -> ApiError {
     let path: String = path.chars().take(200).collect();
     let nearness = |route: &Route| strsim::jaro_winkler(route.path, &path);
-    let nearest = ROUTES.iter().max_by(|a, b| nearness(a).total_cmp(&nearness(b)));
+    let nearest = ROUTES
+        .iter()
+        .max_by(|a, b| nearness(a).total_cmp(&nearness(b)));
     let hint = match nearest {
-        Some(route) if nearness(route) > 0.8 => format!("did you mean {} {}?", route.method, route.path),
+        Some(route) if nearness(route) > 0.8 => {
+            format!("did you mean {} {}?", route.method, route.path)
+        }
         _ => "the paths are listed in docs/http.md".to_string(),
     };
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "no such path").place(path).hint(hint)
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "no such path")
+        .place(path)
+        .hint(hint)
 }
 
 #[cfg(test)]
@@ -114,16 +130,39 @@ mod tests {
     fn finding() {
         check(Method::GET, "/metrics", "GET /metrics");
         check(Method::HEAD, "/metrics", "GET /metrics");
-        check(Method::POST, "/metrics", "405 allowed: GET, HEAD Some(\"GET, HEAD\")");
-        check(Method::GET, "/metric", "404 did you mean GET /metrics? None");
-        check(Method::GET, "/metrics/", "404 did you mean GET /metrics? None");
-        check(Method::GET, "/zzz", "404 the paths are listed in docs/http.md None");
-        check(Method::GET, "", "404 the paths are listed in docs/http.md None");
+        check(
+            Method::POST,
+            "/metrics",
+            "405 allowed: GET, HEAD Some(\"GET, HEAD\")",
+        );
+        check(
+            Method::GET,
+            "/metric",
+            "404 did you mean GET /metrics? None",
+        );
+        check(
+            Method::GET,
+            "/metrics/",
+            "404 did you mean GET /metrics? None",
+        );
+        check(
+            Method::GET,
+            "/zzz",
+            "404 the paths are listed in docs/http.md None",
+        );
+        check(
+            Method::GET,
+            "",
+            "404 the paths are listed in docs/http.md None",
+        );
     }
 
     #[test]
     fn braces_take_one_part() {
-        assert_eq!(matched("/a/{id}/b", "/a/x%20y/b"), Some(vec!["x y".to_string()]));
+        assert_eq!(
+            matched("/a/{id}/b", "/a/x%20y/b"),
+            Some(vec!["x y".to_string()])
+        );
         assert_eq!(matched("/a/{id}/b", "/a//b"), None);
         assert_eq!(matched("/a/{id}", "/a/b/c"), None);
     }
@@ -131,7 +170,11 @@ mod tests {
     #[test]
     fn no_route_stands_twice() {
         for (at, route) in ROUTES.iter().enumerate() {
-            assert!(ROUTES[at + 1..].iter().all(|r| r.path != route.path || r.method != route.method));
+            assert!(
+                ROUTES[at + 1..]
+                    .iter()
+                    .all(|r| r.path != route.path || r.method != route.method)
+            );
         }
     }
 }

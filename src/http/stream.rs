@@ -26,7 +26,10 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let after = after(&call)?;
     app.owner()?;
     let Ok(slot) = Arc::clone(&app.streams).try_acquire_owned() else {
-        let message = format!("{} streams are open, which is the limit", limits::HTTP_STREAMS_MAX);
+        let message = format!(
+            "{} streams are open, which is the limit",
+            limits::HTTP_STREAMS_MAX
+        );
         return Err(ApiError {
             retry_after: Some(10),
             ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", message)
@@ -42,8 +45,12 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Reply, ApiError> {
         drop(slot);
     });
     let mut reply = Response::new(ReplyBody::Parts(receiver));
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    reply
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)
 }
 
@@ -56,15 +63,21 @@ fn after(call: &Call) -> Result<Option<u64>, ApiError> {
         (None, None) => return Ok(None),
     };
     text.trim().parse().map(Some).map_err(|_| {
-        ApiError::invalid("invalid_parameter", format!("{text:?} is not the number of a decision"))
-            .place(place)
-            .hint("the id of the last event seen; 0 for all there are")
+        ApiError::invalid(
+            "invalid_parameter",
+            format!("{text:?} is not the number of a decision"),
+        )
+        .place(place)
+        .hint("the id of the last event seen; 0 for all there are")
     })
 }
 
 /// Sends until the reader is gone; None then.
 async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option<()> {
-    parts.send(Bytes::from_static(b"retry: 2000\n\n")).await.ok()?;
+    parts
+        .send(Bytes::from_static(b"retry: 2000\n\n"))
+        .await
+        .ok()?;
     loop {
         let owner = app.owner().ok()?;
         let mut subscription = owner.subscribe(after);
@@ -74,7 +87,10 @@ async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option
         }
         loop {
             match timeout(KEEP_ALIVE, subscription.live.recv()).await {
-                Err(_) => parts.send(Bytes::from_static(b": nothing new\n\n")).await.ok()?,
+                Err(_) => parts
+                    .send(Bytes::from_static(b": nothing new\n\n"))
+                    .await
+                    .ok()?,
                 Ok(Ok(decision)) => {
                     after = Some(decision.number);
                     parts.send(event(&decision)).await.ok()?;

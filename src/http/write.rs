@@ -32,7 +32,13 @@ async fn write(app: &App, mut call: Call) -> Result<Reply, ApiError> {
     let mut count = u64::from(outcome.refused);
     if !outcome.reports.is_empty() {
         let lines = outcome.reports.into_iter().map(Line::Report).collect();
-        let receipt = app.submit(Body { lines, manner: Manner::FOREIGN, bytes: content.len() }).await?;
+        let receipt = app
+            .submit(Body {
+                lines,
+                manner: Manner::FOREIGN,
+                bytes: content.len(),
+            })
+            .await?;
         count += receipt.refused.len() as u64;
         refused.extend(receipt.refused);
     }
@@ -45,16 +51,23 @@ async fn write(app: &App, mut call: Call) -> Result<Reply, ApiError> {
 }
 
 fn fault(error: line::LineError) -> Fault {
-    Fault { line: error.line, field: error.field, reason: error.reason, hint: error.hint }
+    Fault {
+        line: error.line,
+        field: error.field,
+        reason: error.reason,
+        hint: error.hint,
+    }
 }
 
 /// The 400 that names what was not kept.
 fn partial(refused: &[Fault], count: u64) -> ApiError {
     let first = refused.first();
-    let reason = first.map_or(String::new(), |fault| format!("line {}: {}; ", fault.line, fault.reason));
+    let reason = first.map_or(String::new(), |fault| {
+        format!("line {}: {}; ", fault.line, fault.reason)
+    });
     let mut error = ApiError::invalid("invalid", format!("partial write: {reason}dropped={count}"));
     if let Some(first) = first {
-        error.place = place(first);
+        error.place = place(first).into();
         error.hint = first.hint.clone();
         error = error.with("line", first.line);
     }
@@ -78,11 +91,19 @@ mod tests {
 
     #[test]
     fn the_refusal_reads_as_influxdb_s_own() {
-        let fault = |line| Fault { line, field: "column 5".into(), reason: "no fields".into(), hint: "add one".into() };
+        let fault = |line| Fault {
+            line,
+            field: "column 5".into(),
+            reason: "no fields".into(),
+            hint: "add one".into(),
+        };
         let error = partial(&[fault(2), fault(7)], 9);
         assert_eq!(error.message, "partial write: line 2: no fields; dropped=9");
         assert_eq!((error.status.as_u16(), error.code), (400, "invalid"));
-        assert_eq!((error.place.as_str(), error.hint.as_str()), ("line 2, column 5", "add one"));
+        assert_eq!(
+            (&*error.place, error.hint.as_str()),
+            ("line 2, column 5", "add one")
+        );
         assert_eq!(error.more["line"], 2);
         assert_eq!(error.more["refused"][1]["where"], "line 7, column 5");
     }
