@@ -2,9 +2,15 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use afterboot::clock::ManualClock;
+use afterboot::config::Config;
+use afterboot::core::RuleSet;
+use afterboot::rule_files;
+use afterboot::server::Server;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest that any step of a test may take; reached only when something hangs.
@@ -104,4 +110,80 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).expect("writing to memory");
     encoder.finish().expect("writing to memory")
+}
+
+/// 2026-06-09T02:00:00Z, when the server of a test starts unless it says otherwise.
+pub const NIGHT: i64 = 1_780_970_400_000_000_000;
+
+/// A server inside this process, on a port and in a folder of its own, with a clock that the test sets.
+pub struct Running {
+    pub address: SocketAddr,
+    pub clock: Arc<ManualClock>,
+    pub dir: tempfile::TempDir,
+    server: Option<Server>,
+}
+
+impl Running {
+    /// With the standard rules.
+    pub fn start() -> Running {
+        let dir = tempfile::tempdir().expect("a folder");
+        Running::start_in(dir, Arc::new(ManualClock::new(NIGHT)))
+    }
+
+    fn start_in(dir: tempfile::TempDir, clock: Arc<ManualClock>) -> Running {
+        let config = Config {
+            data: dir.path().join("data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..Config::default()
+        };
+        let mut server = Server::listen(config, clock.clone()).expect("a port");
+        let rules = RuleSet::check(rule_files::standard()).expect("the standard rules");
+        server.recover(&rules).expect("a store");
+        Running { address: server.address, clock, dir, server: Some(server) }
+    }
+
+    /// Ends it cleanly and starts it again on the same folder.
+    pub fn restart(mut self) -> Running {
+        self.stop();
+        Running::start_in(
+            std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a folder")),
+            self.clock.clone(),
+        )
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().expect("a clean end");
+        }
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        request(self.address, "GET", target, &[], b"")
+    }
+
+    pub fn post(&self, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Response {
+        request(self.address, "POST", target, headers, body.as_ref())
+    }
+
+    /// Posts native reports that must be kept.
+    pub fn report(&self, body: &str) -> Value {
+        let response = self.post("/api/v1/reports", &[], body);
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
+    }
+
+    /// The rows of a query as CSV, without the head line.
+    pub fn rows(&self, query: &str) -> Vec<String> {
+        let response = self.post("/api/v1/query?format=csv", &[("Content-Type", "text/plain")], query);
+        assert_eq!(response.status, 200, "{query}: {}", response.text());
+        response.text().lines().skip(1).map(String::from).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.stop();
+        }
+    }
 }
