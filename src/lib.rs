@@ -1,5 +1,6 @@
 //! Afterboot: the server, the engine and the command line.
 
+pub mod admission;
 pub mod args;
 pub mod client;
 pub mod clock;

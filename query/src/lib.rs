@@ -1,11 +1,13 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
 
-pub mod limits;
-pub mod span;
-pub mod value;
 pub mod catalog;
+pub mod eval;
+pub mod history;
 pub mod ir;
 pub mod ir_query;
+pub mod limits;
 pub mod print;
 pub mod render;
+pub mod span;
 pub mod table;
+pub mod value;

@@ -24,6 +24,17 @@ pub enum Value {
     List(Arc<[Value]>),
 }
 
+impl From<&storage::Value> for Value {
+    fn from(value: &storage::Value) -> Value {
+        match value {
+            storage::Value::Number(number) => Value::Number(*number),
+            storage::Value::Bool(flag) => Value::Bool(*flag),
+            storage::Value::Text(text) => Value::Text(text.clone()),
+            storage::Value::Time(time) => Value::Time(*time),
+        }
+    }
+}
+
 /// What a number measures.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
@@ -66,4 +77,13 @@ pub enum Type {
     List(Box<Type>),
     /// Not fixed (an empty list, a column of mixed rows).
     Any,
+}
+
+/// Prints a value (temporary until the printer lands).
+pub fn print(value: &Value, _ty: &Type) -> String {
+    format!("{value:?}")
+}
+/// Prints a time.
+pub fn print_time(time: Nanos) -> String {
+    format!("{time}")
 }

@@ -12,21 +12,23 @@ pub struct Manner {
     pub one_instant: bool,
     /// True: a report that states its time and was seen before is dropped whole, heartbeat included.
     pub native: bool,
+    /// True: its times tell how far the device's clock is off. False: they are trusted as they are.
+    pub corrects_clock: bool,
     /// True: what it raises is listed as suppressed, reason "imported".
     pub imported: bool,
 }
 
 impl Manner {
     /// Native reports over HTTP.
-    pub const NATIVE: Manner = Manner { keep_valid_lines: false, one_instant: false, native: true, imported: false };
+    pub const NATIVE: Manner = Manner { keep_valid_lines: false, one_instant: false, native: true, corrects_clock: true, imported: false };
     /// Foreign formats over HTTP.
-    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, one_instant: false, native: false, imported: false };
+    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, one_instant: false, native: false, corrects_clock: true, imported: false };
     /// A bulk import.
-    pub const IMPORT: Manner = Manner { keep_valid_lines: true, one_instant: true, native: false, imported: true };
+    pub const IMPORT: Manner = Manner { keep_valid_lines: true, one_instant: true, native: false, corrects_clock: false, imported: true };
     /// A bulk import with `--notify`.
     pub const IMPORT_NOTIFY: Manner = Manner { imported: false, ..Manner::IMPORT };
     /// Lines of a replay input with one and the same arrival.
-    pub const REPLAY: Manner = Manner { keep_valid_lines: true, one_instant: true, native: true, imported: false };
+    pub const REPLAY: Manner = Manner { keep_valid_lines: true, one_instant: true, native: true, corrects_clock: true, imported: false };
 }
 
 /// A decoded body.

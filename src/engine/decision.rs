@@ -62,12 +62,18 @@ impl State {
 
     /// The word in output, storage and queries.
     pub fn word(self) -> &'static str {
-        State::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+        State::ALL
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("", |(_, word)| word)
     }
 
     /// The state of this word.
     pub fn parse(word: &str) -> Option<State> {
-        State::ALL.iter().find(|(_, w)| *w == word).map(|(state, _)| *state)
+        State::ALL
+            .iter()
+            .find(|(_, w)| *w == word)
+            .map(|(state, _)| *state)
     }
 }
 

@@ -6,3 +6,5 @@
 pub mod decision;
 pub mod tables;
 pub use decision::{Decision, State};
+mod stub;
+pub use stub::*;

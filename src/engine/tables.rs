@@ -29,8 +29,10 @@ pub const RULES: &str = "rules";
 pub const DECISION: &str = "decision";
 /// Columns of `decision`: number (Number), subject, key, state, severity, message, reason (Text),
 /// alert (Number), notify (Bool), position (Number), version (Text, 16 hex digits).
-pub const DECISION_COLUMNS: [&str; 11] =
-    ["number", "subject", "key", "state", "severity", "message", "reason", "alert", "notify", "position", "version"];
+pub const DECISION_COLUMNS: [&str; 11] = [
+    "number", "subject", "key", "state", "severity", "message", "reason", "alert", "notify",
+    "position", "version",
+];
 
 /// The delivery log, one row an attempt: device of the alert, instance = target, time = instant of the attempt.
 pub const DELIVERY: &str = "delivery";

@@ -30,3 +30,14 @@ pub struct Attempt {
     /// What the target said, or why it could not be reached.
     pub detail: String,
 }
+
+impl Status {
+    /// The word in the delivery log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Delivered => "delivered",
+            Status::Retry => "retry",
+            Status::Failed => "failed",
+        }
+    }
+}

@@ -5,13 +5,13 @@
 
 use super::metrics::{Metrics, Reading};
 use super::stream::{Stream, Subscription};
-use crate::core::{Body, Receipt, Refusal};
+use crate::core::{Body, Pending, Receipt, Refusal};
 use crossbeam_channel::{Sender, TrySendError};
 use query::ir::Program;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use storage::Nanos;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The answer to a command, when it is durable.
 pub type Answer<T> = oneshot::Receiver<Result<T, Refusal>>;
@@ -61,6 +61,7 @@ pub(super) struct Shared {
     /// When the first body of a busy spell was refused; 0 when none is.
     pub busy_since: AtomicI64,
     pub queue_bytes_max: usize,
+    pub pending: watch::Receiver<Arc<Vec<Pending>>>,
 }
 
 /// See the module.
@@ -127,6 +128,11 @@ impl OwnerHandle {
     /// Every decision after number `after` (None: from now on). What is no longer remembered is in table `decision`.
     pub fn subscribe(&self, after: Option<u64>) -> Subscription {
         self.shared.stream.subscribe(after)
+    }
+
+    /// Notifications still to be delivered, as of the last commit; changes wake the receiver.
+    pub fn pending(&self) -> watch::Receiver<Arc<Vec<Pending>>> {
+        self.shared.pending.clone()
     }
 
     /// The figures of `/metrics`.

@@ -1,6 +1,7 @@
 //! The owner's figures, counted where the work is done, read by `/metrics`.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::core::{Receipt, Refusal};
 use storage::Nanos;
 
 /// Upper bounds of the turn histogram, in seconds; the last bucket has none.
@@ -89,6 +90,26 @@ impl Metrics {
         self.turn_buckets[bucket].fetch_add(1, Relaxed);
         self.turn_nanos.fetch_add(nanos, Relaxed);
         self.turns.fetch_add(1, Relaxed);
+    }
+
+    /// What became of a body.
+    pub(super) fn count(&self, result: &Result<Receipt, Refusal>) {
+        let add = |counter: &AtomicU64, count: u64| {
+            counter.fetch_add(count, Relaxed);
+        };
+        match result {
+            Ok(receipt) => {
+                add(&self.bodies, 1);
+                add(&self.reports, receipt.reports);
+                add(&self.samples, receipt.samples);
+                add(&self.events, receipt.events);
+                add(&self.duplicates, receipt.duplicates);
+                add(&self.known_rows, receipt.known_rows);
+                add(&self.refused, receipt.refused.len() as u64);
+            }
+            Err(Refusal::ReadOnly) => add(&self.read_only, 1),
+            Err(_) => add(&self.refused, 1),
+        }
     }
 
     pub(super) fn refused_busy(&self) {

@@ -232,13 +232,32 @@ impl Store {
     /// has no row, [`Error::ArrivalFell`], [`Error::Limit`]: nothing was applied.
     /// [`Error::Poisoned`] after a failed commit.
     pub fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Range<u64>, Error> {
+        self.check_head()?;
+        self.append_frame(arrival, 0, &records, false)
+    }
+
+    /// The same, where each record arrives `step` nanoseconds after the one before.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_spaced(
+        &mut self,
+        arrival: Nanos,
+        step: u32,
+        records: &[Vec<Row>],
+    ) -> Result<Range<u64>, Error> {
+        self.check_head()?;
+        self.append_frame(arrival, step, records, false)
+    }
+
+    fn check_head(&self) -> Result<(), Error> {
         let held = self.head.read().bytes();
         if held > self.options.head_bytes_max.saturating_mul(HEAD_GROWTH_MAX) {
             return Err(Error::Full {
                 what: "rows wait in memory because flushes fail",
             });
         }
-        self.append_frame(arrival, &records, false)
+        Ok(())
     }
 
     /// Appends records that follow from earlier ones. They may use the space kept in reserve, so
@@ -251,12 +270,13 @@ impl Store {
         arrival: Nanos,
         records: Vec<Vec<Row>>,
     ) -> Result<Range<u64>, Error> {
-        self.append_frame(arrival, &records, true)
+        self.append_frame(arrival, 0, &records, true)
     }
 
     fn append_frame(
         &mut self,
         arrival: Nanos,
+        step: u32,
         records: &[Vec<Row>],
         derived: bool,
     ) -> Result<Range<u64>, Error> {
@@ -282,6 +302,7 @@ impl Store {
                 what: "records of one append",
                 max: u32::MAX as usize,
             })?,
+            arrival_step: step,
         };
         let wal = writer(
             &mut self.wal,
@@ -313,12 +334,12 @@ impl Store {
                 offset: row.offset,
                 cells: wal.bytes_between(from, to),
             };
-            head.push(seq, arrival, row);
+            head.push(seq, header.arrival_of(seq), row);
         }
         drop(head);
         self.unflushed.append(&mut self.pending);
         self.last_seq += records.len() as u64;
-        self.last_arrival = arrival;
+        self.last_arrival = header.arrival_of(self.last_seq);
         Ok(first_seq..self.last_seq + 1)
     }
 

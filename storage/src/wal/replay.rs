@@ -158,10 +158,10 @@ impl Replay<'_> {
         };
         let mut head = self.head.write();
         for (seq, row) in rows {
-            head.push(seq, header.arrival, row);
+            head.push(seq, header.arrival_of(seq), row);
         }
         self.next_seq = header.end_seq();
-        self.last_arrival = header.arrival;
+        self.last_arrival = header.arrival_of(header.end_seq().saturating_sub(1));
         true
     }
 }

@@ -1,0 +1,373 @@
+//! Window functions: `f(x over D)`, with `before T` and `after T`.
+
+use super::{Env, Known, Scope};
+use crate::ir::{Anchor, Dur, Expr, Key, Node, SignalId, WindowFunc};
+use crate::value::Value;
+use smol_str::SmolStr;
+use storage::{Nanos, SECOND};
+
+/// Windows longer than this move in steps of a sixtieth.
+const STEPLESS_MAX: Nanos = 3600 * SECOND;
+
+/// A resolved window (from, to] with the bounds between which it is this one.
+pub(super) struct Frame {
+    pub from: Nanos,
+    pub to: Nanos,
+    pub span: Nanos,
+    pub since: Nanos,
+    pub until: Nanos,
+    /// The window moves with the instant: samples leave it by time alone.
+    pub follows: bool,
+}
+
+impl Scope<'_> {
+    /// The window at an instant; None when its anchor is unknown.
+    pub(super) fn frame(
+        &self,
+        over: Dur,
+        anchor: &Anchor,
+        at: Nanos,
+        env: &Env<'_>,
+    ) -> Option<Frame> {
+        let duration = self.duration(over, at);
+        let span = duration.value;
+        let (since, until) = (duration.since, duration.until);
+        match anchor {
+            Anchor::Now if self.world.stepped && span > STEPLESS_MAX => {
+                let step = span / 60;
+                let to = at.div_euclid(step) * step;
+                Some(Frame {
+                    from: to - span,
+                    to,
+                    span,
+                    since: since.max(to),
+                    until: until.min(to.saturating_add(step)),
+                    follows: false,
+                })
+            }
+            Anchor::Now => Some(Frame {
+                from: at.saturating_sub(span),
+                to: at,
+                span,
+                since,
+                until,
+                follows: true,
+            }),
+            Anchor::Before(time) | Anchor::After(time) => {
+                let known = self.eval(time, at, env);
+                let Value::Time(instant) = known.value else {
+                    return None;
+                };
+                let (from, to) = match anchor {
+                    Anchor::After(_) => (instant - 1, instant.saturating_add(span) - 1),
+                    _ => (instant.saturating_sub(span), instant),
+                };
+                Some(Frame {
+                    from,
+                    to: to.min(at),
+                    span,
+                    since: since.max(known.since),
+                    until: until.min(known.until),
+                    follows: false,
+                })
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one node")]
+    pub(super) fn window(
+        &self,
+        func: WindowFunc,
+        value: &Expr,
+        over: Dur,
+        anchor: &Anchor,
+        counter: bool,
+        at: Nanos,
+        env: &Env<'_>,
+    ) -> Known {
+        let Some(frame) = self.frame(over, anchor, at, env) else {
+            // the anchor is unknown: so is this, as long as the anchor is
+            let (Anchor::Before(time) | Anchor::After(time)) = anchor else {
+                return Known::new(Value::Unknown, at, Nanos::MAX);
+            };
+            let known = self.eval(time, at, env);
+            return Known::new(Value::Unknown, known.since, known.until);
+        };
+        if func == WindowFunc::Changes {
+            return self.window_changes(value, &frame, at, env);
+        }
+        let mut since = frame.since;
+        let mut until = frame.until;
+        let samples = self.samples(value, frame.from, frame.to, env);
+        if frame.follows {
+            if let Some((first, _)) = samples.first() {
+                until = until.min(first.saturating_add(frame.span));
+            }
+            let reads = self.reads(value, at, env);
+            for (signal, key) in &reads {
+                let family = self.world.program.catalog.signals[signal.index()].family;
+                let Some(series) = self.device.series(family, key, *signal) else {
+                    continue;
+                };
+                until = until.min(series.next_after(at).unwrap_or(Nanos::MAX));
+                let kept = series.samples();
+                let inside = kept.partition_point(|s| s.time <= at);
+                if let Some(newest) = inside.checked_sub(1) {
+                    since = since.max(kept[newest].time);
+                }
+                let left = kept.partition_point(|s| s.time <= frame.from);
+                if let Some(left) = left.checked_sub(1) {
+                    since = since.max(kept[left].time.saturating_add(frame.span));
+                }
+            }
+        } else if frame.to >= at {
+            since = since.max(at);
+        }
+        let out = self.fold(func, &samples, counter);
+        Known::new(out, since.min(at), until)
+    }
+
+    fn window_changes(&self, value: &Expr, frame: &Frame, at: Nanos, env: &Env<'_>) -> Known {
+        let (instants, before) = self.changes(value, frame.from, frame.to, env);
+        let mut since = frame.since;
+        let mut until = frame.until;
+        if frame.follows {
+            let now = self.eval(value, at, env);
+            since = since.max(now.since).max(before.saturating_add(frame.span));
+            until = until.min(now.until);
+            if let Some(oldest) = instants.last() {
+                until = until.min(oldest.saturating_add(frame.span));
+            }
+        }
+        Known::new(Value::Number(instants.len() as f64), since.min(at), until)
+    }
+
+    /// The samples of an expression in (from, to]: its known values at each instant at which a signal that
+    /// it reads has a sample.
+    fn samples(&self, value: &Expr, from: Nanos, to: Nanos, env: &Env<'_>) -> Vec<(Nanos, Value)> {
+        let reads = self.reads(value, to, env);
+        let floor = |signal: SignalId| match self.floor {
+            Some(floor)
+                if self.world.program.catalog.signals[signal.index()]
+                    .holds
+                    .is_some() =>
+            {
+                from.max(floor - 1)
+            }
+            _ => from,
+        };
+        if let (Node::Signal { .. }, [(signal, key)]) = (&value.node, reads.as_slice()) {
+            let family = self.world.program.catalog.signals[signal.index()].family;
+            let Some(series) = self.device.series(family, key, *signal) else {
+                return Vec::new();
+            };
+            return series
+                .range(floor(*signal), to, self.known)
+                .filter(|s| s.value != Value::Unknown)
+                .map(|s| (s.time, s.value.clone()))
+                .collect();
+        }
+        let mut instants: Vec<Nanos> = Vec::new();
+        for (signal, key) in &reads {
+            let family = self.world.program.catalog.signals[signal.index()].family;
+            if let Some(series) = self.device.series(family, key, *signal) {
+                instants.extend(series.range(floor(*signal), to, self.known).map(|s| s.time));
+            }
+        }
+        instants.sort_unstable();
+        instants.dedup();
+        instants
+            .into_iter()
+            .filter_map(|time| {
+                let known = self.eval(value, time, env);
+                (known.value != Value::Unknown).then_some((time, known.value))
+            })
+            .collect()
+    }
+
+    /// The signals with keys that an expression reads.
+    fn reads(&self, value: &Expr, at: Nanos, env: &Env<'_>) -> Vec<(SignalId, SmolStr)> {
+        let mut out = Vec::new();
+        crate::ir::walk(value, self.world.program, &mut |expr| match &expr.node {
+            Node::Signal {
+                signal,
+                key: Key::Slot(slot),
+            } => match env.instance(*slot) {
+                Some(key) => out.push((*signal, key.clone())),
+                // bound by an aggregate inside: all its instances
+                None => {
+                    let family = self.world.program.catalog.signals[signal.index()].family;
+                    out.extend(
+                        self.device
+                            .keys(family)
+                            .map(|(key, _)| (*signal, key.clone())),
+                    );
+                }
+            },
+            Node::Signal { signal, key } => {
+                if let (Some(key), ..) = self.key(key, at, env) {
+                    out.push((*signal, key));
+                }
+            }
+            _ => {}
+        });
+        out.dedup();
+        out
+    }
+
+    fn fold(&self, func: WindowFunc, samples: &[(Nanos, Value)], counter: bool) -> Value {
+        if func == WindowFunc::Count {
+            return Value::Number(samples.len() as f64);
+        }
+        match func {
+            WindowFunc::First => return samples.first().map_or(Value::Unknown, |(_, v)| v.clone()),
+            WindowFunc::Last => return samples.last().map_or(Value::Unknown, |(_, v)| v.clone()),
+            _ => {}
+        }
+        let numbers: Vec<(Nanos, f64)> = samples
+            .iter()
+            .filter_map(|(time, value)| match value {
+                Value::Number(number) => Some((*time, *number)),
+                Value::Bool(truth) => Some((*time, f64::from(u8::from(*truth)))),
+                _ => None,
+            })
+            .collect();
+        if numbers.is_empty() {
+            return Value::Unknown;
+        }
+        let values = || numbers.iter().map(|(_, v)| *v);
+        let n = numbers.len() as f64;
+        let number = match func {
+            WindowFunc::Min => values().fold(f64::INFINITY, f64::min),
+            WindowFunc::Max => values().fold(f64::NEG_INFINITY, f64::max),
+            WindowFunc::Sum => exact_sum(values()),
+            WindowFunc::Avg => exact_sum(values()) / n,
+            WindowFunc::Percentile(q) => percentile(values().collect(), q),
+            WindowFunc::Stddev => {
+                let mean = exact_sum(values()) / n;
+                (exact_sum(values().map(|v| (v - mean) * (v - mean))) / n).sqrt()
+            }
+            WindowFunc::Delta | WindowFunc::Rate => {
+                let Some((delta, time)) = self.delta(&numbers, counter) else {
+                    return Value::Unknown;
+                };
+                if func == WindowFunc::Delta {
+                    delta
+                } else if time > 0 {
+                    delta / (time as f64 / SECOND as f64)
+                } else {
+                    return Value::Unknown;
+                }
+            }
+            WindowFunc::Count | WindowFunc::First | WindowFunc::Last | WindowFunc::Changes => {
+                return Value::Unknown;
+            }
+        };
+        Value::Number(number)
+    }
+
+    /// Difference and time over samples; a counter's falls count from 0 and pairs across a boot not at all.
+    fn delta(&self, numbers: &[(Nanos, f64)], counter: bool) -> Option<(f64, Nanos)> {
+        let (first, last) = (numbers.first()?, numbers.last()?);
+        if numbers.len() < 2 {
+            return None;
+        }
+        if !counter {
+            return Some((last.1 - first.1, last.0 - first.0));
+        }
+        let boots = self.device.events(crate::ir::EventKind::Boot);
+        let (mut increases, mut time) = (Vec::new(), 0);
+        for pair in numbers.windows(2) {
+            let ((t0, v0), (t1, v1)) = (pair[0], pair[1]);
+            let booted =
+                boots.is_some_and(|boots| boots.newest_first(t0, t1, self.known).next().is_some());
+            if booted {
+                continue;
+            }
+            increases.push(if v1 >= v0 { v1 - v0 } else { v1 });
+            time += t1 - t0;
+        }
+        if increases.is_empty() {
+            None
+        } else {
+            Some((exact_sum(increases.into_iter()), time))
+        }
+    }
+}
+
+/// The sum of floats, exact and rounded once at the end, so that order never matters
+/// (Shewchuk 1997, Adaptive precision floating-point arithmetic: non-overlapping partial sums).
+pub fn exact_sum(values: impl Iterator<Item = f64>) -> f64 {
+    let mut partials: Vec<f64> = Vec::new();
+    for mut x in values {
+        let mut kept = 0;
+        for at in 0..partials.len() {
+            let mut y = partials[at];
+            if x.abs() < y.abs() {
+                std::mem::swap(&mut x, &mut y);
+            }
+            let high = x + y;
+            let low = y - (high - x);
+            if low != 0.0 {
+                partials[kept] = low;
+                kept += 1;
+            }
+            x = high;
+        }
+        partials.truncate(kept);
+        partials.push(x);
+    }
+    // round once: from the largest down, mending the half-way case
+    let Some(mut high) = partials.pop() else {
+        return 0.0;
+    };
+    let mut low = 0.0;
+    while let Some(y) = partials.pop() {
+        let x = high;
+        high = x + y;
+        low = y - (high - x);
+        if low != 0.0 {
+            break;
+        }
+    }
+    if let Some(next) = partials.last()
+        && ((low < 0.0 && *next < 0.0) || (low > 0.0 && *next > 0.0))
+    {
+        let y = low * 2.0;
+        let x = high + y;
+        if y == x - high {
+            high = x;
+        }
+    }
+    high
+}
+
+/// Linear interpolation at q·(n−1) over the sorted values.
+pub fn percentile(mut values: Vec<f64>, q: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let place = q * (values.len() - 1) as f64;
+    let low = place.floor() as usize;
+    let high = (low + 1).min(values.len() - 1);
+    values[low] + (values[high] - values[low]) * (place - low as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_exact_in_any_order() {
+        let values = [1e100, 1.0, -1e100, 1e-20, 0.1, 0.2];
+        let forward = exact_sum(values.iter().copied());
+        let backward = exact_sum(values.iter().rev().copied());
+        assert_eq!(forward.to_bits(), backward.to_bits());
+        assert_eq!(exact_sum([1e100, 1.0, -1e100].into_iter()), 1.0);
+        assert_eq!(exact_sum([0.1; 10].into_iter()), 1.0);
+    }
+
+    #[test]
+    fn percentiles_interpolate() {
+        assert_eq!(percentile(vec![4.0, 1.0, 3.0, 2.0], 0.5), 2.5);
+        assert_eq!(percentile(vec![1.0], 0.95), 1.0);
+    }
+}
