@@ -6,7 +6,7 @@
 //! Called by the command line, the shell and the HTTP door.
 
 use crate::table::{Column, Table};
-use crate::print::{print_time, print_value};
+use crate::printing::{print_time, print_value};
 use crate::value::{Measure, Type, Unit, Value};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};

@@ -130,7 +130,7 @@ impl Decision {
     /// The line that `replay` prints and the stream carries: one JSON object, no line end.
     pub fn to_line(&self) -> String {
         let line = Line {
-            time: query::print::print_time(self.time),
+            time: query::value::print_time(self.time),
             rule: &self.rule,
             client: &self.client,
             subject: &self.subject,
