@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod hresult;
 pub mod http;
 pub mod ingest;
 pub mod limits;

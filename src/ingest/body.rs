@@ -42,9 +42,10 @@ pub fn received_too_large(bytes: usize) -> BodyError {
 
 fn gunzip(body: &[u8]) -> Result<Vec<u8>, BodyError> {
     let by_ratio = body.len().saturating_mul(limits::BODY_EXPANSION_RATIO_MAX);
-    let bound = by_ratio
-        .max(limits::BODY_EXPANSION_FREE_BYTES)
-        .min(limits::BODY_EXPANDED_BYTES_MAX);
+    let bound = by_ratio.clamp(
+        limits::BODY_EXPANSION_FREE_BYTES,
+        limits::BODY_EXPANDED_BYTES_MAX,
+    );
     let mut content = Vec::with_capacity(bound.min(body.len().saturating_mul(8)));
     MultiGzDecoder::new(body)
         .take(bound as u64 + 1)

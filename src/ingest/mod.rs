@@ -9,8 +9,8 @@
 //! to the catalogue belong between these decoders and admission, as data of their own.
 
 pub mod body;
-//pub mod evtx;
-//pub mod files;
+pub mod evtx;
+pub mod files;
 pub mod line;
 pub mod native;
 pub mod rfc3339;
@@ -158,7 +158,11 @@ pub(crate) mod tests {
         for (name, text) in &r.labels {
             write!(to, " {name}={text:?}").unwrap();
         }
-        let seconds = |t: i64| t as f64 / SECOND as f64;
+        let seconds = |t: i64| {
+            let fraction = format!("{:09}", t.rem_euclid(SECOND));
+            let text = format!("{}.{fraction}", t.div_euclid(SECOND));
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
         for (word, time) in [
             ("every", r.interval),
             ("at", r.time),

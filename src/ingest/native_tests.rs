@@ -114,10 +114,10 @@ fn values() {
     );
     // Correctly rounded, as every other door reads it.
     live(
-        r#"{"device":"a","signals":{"x":0.30000000000000004,"y":2.2250738585072011e-308}}"#,
+        r#"{"device":"a","signals":{"x":0.30000000000000004,"y":2.225073858507201e-308}}"#,
         &format!(
             "1: a | device x=0.30000000000000004 y={}",
-            2.2250738585072011e-308
+            2.225073858507201e-308
         ),
     );
     live(
