@@ -4,7 +4,7 @@
 //! what next, and has one of the exit codes of the command line's promise. A reader that closes the
 //! pipe (`| head`) ends a command quietly.
 
-//mod check;
+mod check;
 mod query;
 mod serve;
 mod shell;
@@ -87,7 +87,7 @@ impl fmt::Display for Failure {
 pub fn run(command: Command) -> Result<i32, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Check(_) => Err(Failure::usage("")),
+        Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),
         Command::Version => print(&format!("afterboot {}\n", env!("CARGO_PKG_VERSION"))),
