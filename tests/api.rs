@@ -1,8 +1,8 @@
 //! The server from outside, over real sockets: every route, and every kind of wrong input.
 
-mod common;
+mod served;
 
-use common::{Response, Running, connect, gzip, request};
+use served::{Response, Running, connect, gzip, request};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -60,7 +60,7 @@ fn a_body_sent_twice_changes_nothing() {
     let server = Running::start();
     let body = r#"{"device":"a","time":"2026-06-09T01:59:00Z","signals":{"cpu":1}}"#;
     let once = server.report(body);
-    server.clock.set(common::NIGHT + 10_000_000_000);
+    server.clock.set(served::NIGHT + 10_000_000_000);
     let again = server.report(body);
     assert_eq!((&once["reports"], &once["duplicates"]), (&1.into(), &0.into()));
     assert_eq!((&again["reports"], &again["duplicates"]), (&0.into(), &1.into()));

@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{decision_of_row, Pending};
+pub use ledger::{decision_of_row, DecisionColumns, Pending};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -192,6 +192,11 @@ impl Core {
         &self.store
     }
 
+    /// Numbers of the system tables.
+    pub fn system(&self) -> &SystemTables {
+        &self.system
+    }
+
     /// Sequence number of the last record.
     pub fn last_seq(&self) -> u64 {
         self.store.last_seq()
@@ -367,7 +372,7 @@ impl Core {
 
     fn store_decisions(&mut self) -> Result<(), Refusal> {
         let Some(rows) = self.ledger.unstored_rows(&self.system) else { return Ok(()) };
-        self.append_derived(self.last_arrival, rows)?;
+        self.append_derived(self.last_arrival.max(self.store.last_arrival()), rows)?;
         self.ledger.stored();
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Engine {
         self.out.push(Decision {
             number,
             time,
-            rule: "stub".into(),
+            rule: if alert != 0 && state == State::Firing { "pending_long" } else { "pending" }.into(),
             device,
             client: "Acme".into(),
             subject: device.0.to_string().into(),
@@ -74,7 +74,7 @@ impl Engine {
             let found = self.on.iter().find(|(_, v)| v.1 == Some(due)).map(|(k, v)| (*k, v.0));
             let Some((device, n)) = found else { return };
             self.on.insert(device, (n, None));
-            self.decide(device, due, State::Revised, n);
+            self.decide(device, due, State::Firing, n);
         }
     }
     pub fn next_due(&self) -> Option<Nanos> {

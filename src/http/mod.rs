@@ -6,6 +6,7 @@
 mod call;
 mod error;
 mod health;
+mod ledger;
 mod metrics;
 mod patience;
 mod reply;

@@ -5,7 +5,7 @@
 //! remembers comes out of the store.
 
 use super::reply::{Reply, ReplyBody};
-use super::{ApiError, App, Call};
+use super::{ApiError, App, Call, ledger};
 use crate::engine::Decision;
 use crate::limits;
 use bytes::Bytes;
@@ -13,12 +13,16 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
+use storage::Snapshot;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
 /// A stream that has nothing to say says so this often, so that both sides know the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How many decisions are read from the store at once.
+const BATCH: usize = 4096;
 
 /// `GET /api/v1/stream`
 pub async fn get(app: Arc<App>, call: Call) -> Result<Reply, ApiError> {
@@ -81,6 +85,20 @@ async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option
     loop {
         let owner = app.owner().ok()?;
         let mut subscription = owner.subscribe(after);
+        if let (true, Some(seen)) = (subscription.gap, after) {
+            let stored = stored(owner.snapshot(), seen).await?;
+            // None stored after it: the gap is only that nothing was released yet since the start.
+            let more = stored.len() == BATCH;
+            for decision in stored {
+                after = Some(decision.number);
+                parts.send(event(&decision)).await.ok()?;
+            }
+            if more {
+                continue;
+            }
+            let seen = after;
+            subscription.backlog.retain(|decision| Some(decision.number) > seen);
+        }
         for decision in subscription.backlog {
             after = Some(decision.number);
             parts.send(event(&decision)).await.ok()?;
@@ -91,6 +109,8 @@ async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option
                     .send(Bytes::from_static(b": nothing new\n\n"))
                     .await
                     .ok()?,
+                // A decision can be in the store and still on its way here.
+                Ok(Ok(decision)) if after.is_some_and(|seen| decision.number <= seen) => {}
                 Ok(Ok(decision)) => {
                     after = Some(decision.number);
                     parts.send(event(&decision)).await.ok()?;
@@ -100,6 +120,19 @@ async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option
                 Ok(Err(RecvError::Closed)) => return None,
             }
         }
+    }
+}
+
+/// The next stored decisions; None when they cannot be read, which ends the stream: its client comes back.
+async fn stored(snapshot: Snapshot, after: u64) -> Option<Vec<Decision>> {
+    let read = tokio::task::spawn_blocking(move || ledger::after(&snapshot, after, BATCH)).await;
+    match read {
+        Ok(Ok(decisions)) => Some(decisions),
+        Ok(Err(error)) => {
+            tracing::warn!("a stream ended: {error}");
+            None
+        }
+        Err(_) => None,
     }
 }
 
