@@ -6,8 +6,7 @@
 //! Called by the command line, the shell and the HTTP door.
 
 use crate::table::{Column, Table};
-use crate::printing::{print_time, print_value};
-use crate::value::{Measure, Type, Unit, Value};
+use crate::value::{Measure, Type, Unit, Value, parse_time, print, print_time};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};
 
@@ -185,7 +184,7 @@ fn markdown(table: &Table, out: &mut dyn Write) -> io::Result<()> {
 fn plain(value: &Value, ty: &Type) -> String {
     match value {
         Value::Unknown => String::new(),
-        value => print_value(value, ty),
+        value => print(value, ty),
     }
 }
 
@@ -313,10 +312,9 @@ fn value_of_json(value: serde_json::Value, ty: &Type) -> Value {
         (serde_json::Value::Null, _) => Value::Unknown,
         (serde_json::Value::Bool(bool), _) => Value::Bool(bool),
         (serde_json::Value::Number(number), _) => number.as_f64().map_or(Value::Unknown, Value::Number),
-        (serde_json::Value::String(text), Type::Time) => match text.parse::<jiff::Timestamp>() {
-            Ok(time) => i64::try_from(time.as_nanosecond()).map_or(Value::Unknown, Value::Time),
-            Err(_) => Value::Text(text.into()),
-        },
+        (serde_json::Value::String(text), Type::Time) => {
+            parse_time(&text).map_or_else(|| Value::Text(text.into()), Value::Time)
+        }
         (serde_json::Value::String(text), _) => Value::Text(text.into()),
         (serde_json::Value::Array(items), ty) => {
             let item = if let Type::List(item) = ty { item } else { ty };

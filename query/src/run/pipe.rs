@@ -12,7 +12,7 @@ use crate::ir::Expr;
 use crate::ir_query::{Named, Query, SortKey, Stage};
 use crate::table::{Table, row_bytes};
 use crate::table;
-use crate::value::{Type, Value};
+use crate::value::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use storage::Nanos;
@@ -310,9 +310,4 @@ fn time_of(values: &[Value]) -> Nanos {
 
 fn over_columns(value: &Expr, row: &[Value], eval: &mut Eval<'_>) -> Value {
     eval(value, &Row { values: row.to_vec(), time: time_of(row) })
-}
-
-/// The type of a column of names and texts.
-pub fn text_column(name: &str) -> table::Column {
-    table::Column::new(name, Type::Text)
 }

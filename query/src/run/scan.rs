@@ -7,7 +7,6 @@ use super::RunError;
 use crate::value::Value;
 use roaring::RoaringBitmap;
 use smol_str::SmolStr;
-use std::iter::Peekable;
 use storage::{DeviceId, Row, Scan, Select, Snapshot, StoredRow, TableDef};
 
 /// The cells of a row by the names of their columns.
@@ -32,50 +31,65 @@ impl Cells {
 
 /// Several scans side by side.
 pub struct Lockstep {
-    scans: Vec<Peekable<Box<Rows>>>,
+    scans: Vec<Ahead>,
 }
 
-/// A scan that stays whole while it is peeked, so that its damage can be asked for.
-struct Rows(Scan);
+/// A scan and its next row.
+struct Ahead {
+    scan: Scan,
+    next: Option<StoredRow>,
+}
 
-impl Iterator for Rows {
-    type Item = Result<StoredRow, storage::Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
+impl Ahead {
+    fn advance(&mut self) -> Result<Option<StoredRow>, RunError> {
+        let next = self.scan.next().transpose().map_err(RunError::Store)?;
+        Ok(std::mem::replace(&mut self.next, next))
     }
 }
 
 impl Lockstep {
     /// Begins all scans.
     pub fn new(snapshot: &Snapshot, selects: &[Select]) -> Result<Lockstep, RunError> {
-        let scans = selects.iter().map(|select| Ok(Box::new(Rows(snapshot.scan(select)?)).peekable()));
-        Ok(Lockstep { scans: scans.collect::<Result<_, storage::Error>>().map_err(RunError::Store)? })
+        let mut scans = Vec::with_capacity(selects.len());
+        for select in selects {
+            let mut ahead = Ahead { scan: snapshot.scan(select).map_err(RunError::Store)?, next: None };
+            ahead.advance()?;
+            scans.push(ahead);
+        }
+        Ok(Lockstep { scans })
     }
 
-    /// All rows of the next device that has any, in the order of their records; None: no more.
-    pub fn next_device(&mut self) -> Result<Option<(DeviceId, Vec<StoredRow>)>, RunError> {
-        let mut next: Option<DeviceId> = None;
-        for scan in &mut self.scans {
-            match scan.peek() {
-                Some(Ok(row)) => next = Some(next.map_or(row.row.device, |device| device.min(row.row.device))),
-                Some(Err(_)) => {
-                    if let Some(Err(error)) = scan.next() {
-                        return Err(RunError::Store(error));
-                    }
-                }
-                None => {}
-            }
-        }
-        let Some(device) = next else { return Ok(None) };
+    /// The next device that has rows.
+    pub fn peek(&self) -> Option<DeviceId> {
+        self.scans.iter().filter_map(|ahead| ahead.next.as_ref()).map(|row| row.row.device).min()
+    }
+
+    /// All rows of a device in the order of their records. Rows of devices before it are passed over:
+    /// devices are to be asked for in ascending order.
+    pub fn device(&mut self, device: DeviceId) -> Result<Vec<StoredRow>, RunError> {
         let mut rows = Vec::new();
-        for scan in &mut self.scans {
-            while let Some(row) = scan.next_if(|row| row.as_ref().map_or(true, |row| row.row.device == device)) {
-                rows.push(row.map_err(RunError::Store)?);
+        for ahead in &mut self.scans {
+            while ahead.next.as_ref().is_some_and(|row| row.row.device < device) {
+                ahead.advance()?;
+            }
+            while ahead.next.as_ref().is_some_and(|row| row.row.device == device) {
+                rows.extend(ahead.advance()?);
             }
         }
         rows.sort_by_key(|stored| stored.seq);
-        Ok(Some((device, rows)))
+        Ok(rows)
+    }
+
+    /// What the scans could not read, once each.
+    pub fn damage(&self) -> Vec<String> {
+        let mut texts: Vec<String> = Vec::new();
+        for damage in self.scans.iter().flat_map(|ahead| ahead.scan.damage()) {
+            let text = damage.to_string();
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
     }
 }
 
