@@ -130,11 +130,11 @@ fn cut_short(bytes: u64, chunks_stated: u64) -> Option<BodyError> {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = error.to_string().trim_end_matches('.').to_owned();
     let mut next = error.source();
     while let Some(cause) = next {
         text += ": ";
-        text += &cause.to_string();
+        text += cause.to_string().trim_end_matches('.');
         next = cause.source();
     }
     text

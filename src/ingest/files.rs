@@ -216,7 +216,7 @@ mod tests {
         check(
             "y.evtx",
             b"x",
-            "refused: not a Windows event log: An error occurred while trying to deserialize evtx stream.: failed to fill whole buffer; export one with `wevtutil epl System system.evtx`",
+            "refused: not a Windows event log: An error occurred while trying to deserialize evtx stream: failed to read EVTX file header block: failed to fill whole buffer; export one with `wevtutil epl System system.evtx`",
         );
         for name in ["y.csv", "y", "y.gz"] {
             check(

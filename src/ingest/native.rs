@@ -4,11 +4,17 @@
 //! unknown field, a name given twice, `null`, a number that does not fit a float. The field names and
 //! units are those of `docs/http.md`. Called by `POST /api/v1/reports`, `import` and `replay`.
 
-mod read;
+mod document;
+mod events;
+mod reader;
+mod scalar;
+mod signals;
 
 use super::{BodyCode, BodyError};
 use crate::limits;
 use crate::report::Line;
+use document::{Document, List};
+use reader::Reader;
 use serde::de::DeserializeSeed;
 use storage::Nanos;
 
@@ -29,13 +35,13 @@ pub enum Mode {
 /// a whole JSON object, each line is one; if not, the body is one object over several lines.
 pub fn decode(body: &[u8], sent: Option<Nanos>, mode: Mode) -> Result<Vec<Line>, BodyError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reader = read::Reader::new(sent, mode);
+    let mut reader = Reader::new(sent, mode);
     let first = body.iter().position(|b| !b.is_ascii_whitespace());
     let mut lines = Vec::new();
     match first.map(|at| body[at]) {
         Some(b'[') => {
             let mut json = serde_json::Deserializer::from_slice(body);
-            let result = read::List(&mut reader, &mut lines)
+            let result = List(&mut reader, &mut lines)
                 .deserialize(&mut json)
                 .and_then(|()| json.end());
             result.map_err(|error| reader.explain(&error))?;
@@ -63,7 +69,7 @@ pub fn decode_line(
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let mut reader = read::Reader::new(sent, mode);
+    let mut reader = Reader::new(sent, mode);
     reader.line = number;
     match one(line, &mut reader) {
         Ok(line) => Ok(Some(line)),
@@ -71,11 +77,7 @@ pub fn decode_line(
     }
 }
 
-fn each_line(
-    body: &[u8],
-    reader: &mut read::Reader,
-    lines: &mut Vec<Line>,
-) -> Result<(), BodyError> {
+fn each_line(body: &[u8], reader: &mut Reader, lines: &mut Vec<Line>) -> Result<(), BodyError> {
     let mut start = 0;
     while start < body.len() {
         let end = memchr::memchr(b'\n', &body[start..]).map_or(body.len(), |at| start + at);
@@ -102,9 +104,9 @@ fn each_line(
     Ok(())
 }
 
-fn one(text: &[u8], reader: &mut read::Reader) -> Result<Line, serde_json::Error> {
+fn one(text: &[u8], reader: &mut Reader) -> Result<Line, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(text);
-    let line = read::Document(reader).deserialize(&mut json)?;
+    let line = Document(reader).deserialize(&mut json)?;
     json.end()?;
     Ok(line)
 }
