@@ -13,6 +13,7 @@ pub mod limits;
 pub mod parse;
 pub mod print;
 pub mod render;
+pub mod run;
 pub mod span;
 pub mod table;
 pub mod value;
