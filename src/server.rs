@@ -95,7 +95,7 @@ impl Server {
             owner::Options::default(),
         )?;
         let recovered = Recovered {
-            devices: handle.snapshot().schema().device_count(),
+            devices: handle.snapshot().schema().device_count().saturating_sub(1),
             records: opened.records_replayed,
             took: self.app.clock.now().saturating_sub(began),
             damage: opened.damage,

@@ -1,23 +1,32 @@
-//! `afterboot check`: every error of every rule file.
+//! `afterboot check`: every error and every warning of every rule file.
 
 use super::{Failure, print};
 use crate::args::Check;
-use crate::core::RuleSet;
 use crate::rule_files;
+use query::diagnostic;
 use query::ir::Program;
+use std::io::{IsTerminal, stderr};
 
 /// Runs it; gives the exit code.
 pub fn run(args: Check) -> Result<i32, Failure> {
-    let sources = rule_files::read(&args.rules)
-        .map_err(|error| Failure::environment(error.to_string()).hint("name rule files, or folders of *.rules files"))?;
-    let files = sources.len();
-    match RuleSet::check(sources) {
-        Ok(rules) => print(&format!("{}: {}\n", count(files, "file"), summary(&rules.program))),
-        Err(errors) => {
-            eprintln!("{}", errors.to_string().trim_end());
-            Ok(1)
-        }
+    let sources = rule_files::read(&args.rules).map_err(|error| {
+        Failure::environment(error.to_string()).hint("name rule files, or folders of *.rules files")
+    })?;
+    let checked = query::check::program(&sources);
+    let color = stderr().is_terminal();
+    eprint!("{}", diagnostic::render(&checked.diagnostics, &sources, color));
+    match checked.program {
+        Some(program) => print(&format!("{}: {}\n", count(sources.len(), "file"), summary(&program))),
+        None => Err(Failure::bad_news(format!(
+            "{} in {}",
+            count(errors(&checked.diagnostics), "error"),
+            count(sources.len(), "file")
+        ))),
     }
+}
+
+fn errors(diagnostics: &[diagnostic::Diagnostic]) -> usize {
+    diagnostics.iter().filter(|found| found.severity == diagnostic::Level::Error).count()
 }
 
 /// What a rule set holds, in words.
@@ -30,11 +39,12 @@ pub fn summary(program: &Program) -> String {
     .join(", ")
 }
 
-fn count(number: usize, word: &str) -> String {
-    match (number, word) {
+/// `1 rule`, `2 rules`, `2 watches`.
+pub fn count(number: usize, word: &str) -> String {
+    match (number, word.ends_with("ch")) {
         (1, _) => format!("1 {word}"),
-        (_, "watch") => format!("{number} watches"),
-        _ => format!("{number} {word}s"),
+        (_, true) => format!("{number} {word}es"),
+        (_, false) => format!("{number} {word}s"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `afterboot serve`: settings, rules, recovery, then requests until a signal.
 
-use super::{Failure, print};
+use super::{Failure, check, print};
 use crate::args::Serve;
 use crate::clock::SystemClock;
 use crate::config::{Config, LISTEN_HINT};
@@ -32,7 +32,7 @@ pub fn run(args: Serve) -> Result<i32, Failure> {
         server.address,
         data.display(),
         found(&recovered),
-        super::check::summary(&rules.program),
+        check::summary(&rules.program),
     ))?;
     server.wait_for_signal().map_err(|error| Failure::environment(format!("signals: {error}")))?;
     eprintln!("afterboot: stopping; a second signal stops at once");
@@ -47,7 +47,7 @@ fn found(recovered: &Recovered) -> String {
         count => format!(", {count} damaged places left out"),
     };
     let seconds = recovered.took as f64 / 1e9;
-    format!("{} devices, recovered in {seconds:.3} s{damage}", recovered.devices)
+    format!("{}, recovered in {seconds:.3} s{damage}", check::count(recovered.devices, "device"))
 }
 
 /// The rules of the settings, checked; every error of every file when there is one.

@@ -16,7 +16,11 @@ pub struct RuleSet {
 impl RuleSet {
     /// Checks rule files as one set. Err: every error of every file, with carets.
     pub fn check(sources: Vec<Source>) -> Result<RuleSet, RuleErrors> {
-        Ok(RuleSet { sources, program: Arc::default() })
+        let checked = query::check::program(&sources);
+        match checked.program {
+            Some(program) => Ok(RuleSet { sources, program: Arc::new(program) }),
+            None => Err(RuleErrors(query::diagnostic::render(&checked.diagnostics, &sources, false))),
+        }
     }
 
     /// True when both have the same files with the same text.
