@@ -5,9 +5,11 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use crate::limits;
 use query::render::Format;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use storage::Nanos;
 
 /// Where a server listens, and where the clients look for one, when nothing else is said.
@@ -49,6 +51,8 @@ pub enum Command {
     Shell(Shell),
     /// Check rule files: every error of every file, with carets.
     Check(Check),
+    /// Report this Linux machine: load, memory, disks, boots, whether it waits for a reboot.
+    Agent(Agent),
     /// Print the version.
     Version,
 }
@@ -143,6 +147,65 @@ pub struct Check {
     pub rules: Vec<PathBuf>,
 }
 
+/// `afterboot agent`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot agent --once
+  afterboot agent --url http://afterboot.example:8470 --interval 60s --label client=Acme --label role=sql
+
+What a server cannot take now is kept and sent again.")]
+pub struct Agent {
+    /// The server [env: AFTERBOOT_URL] [default: http://127.0.0.1:8470].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// One report, shown and sent, then end.
+    #[arg(long)]
+    pub once: bool,
+    /// Between two reports.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = interval)]
+    pub interval: Duration,
+    /// Name of the device; without it the host's name.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// A label of the device, such as client=Acme; may be given several times.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let nanos = duration(text)?;
+    if (storage::SECOND..=limits::INTERVAL_MAX).contains(&nanos) {
+        return Ok(Duration::from_nanos(nanos.unsigned_abs()));
+    }
+    Err("wanted is at least 1s and at most 366d".into())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("wanted is NAME=VALUE, such as client=Acme".into()),
+    }
+}
+
+/// `90s`, `1.5h`: nanoseconds.
+fn duration(text: &str) -> Result<Nanos, String> {
+    const WANTED: &str = "wanted is a number and a unit, such as 60s";
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).ok_or(WANTED)?;
+    let (number, unit) = text.split_at(unit_at);
+    let number: f64 = number.parse().map_err(|_| WANTED)?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        _ => return Err(format!("no unit {unit:?}: ms, s, m, h, d and w are known")),
+    };
+    Ok((number * seconds * 1e9) as Nanos)
+}
+
 /// An instant on the command line: RFC 3339, or back from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -161,19 +224,7 @@ impl When {
             return Ok(When::Ago(0));
         }
         if let Some(back) = text.strip_prefix('-') {
-            let unit_at = back.find(|c: char| c.is_ascii_alphabetic()).ok_or(WANTED)?;
-            let (number, unit) = back.split_at(unit_at);
-            let number: f64 = number.parse().map_err(|_| WANTED)?;
-            let seconds = match unit {
-                "ms" => 0.001,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                "w" => 604_800.0,
-                _ => return Err(format!("no unit {unit:?}: ms, s, m, h, d and w are known")),
-            };
-            return Ok(When::Ago((number * seconds * 1e9) as Nanos));
+            return duration(back).map(When::Ago);
         }
         match text.parse::<jiff::Timestamp>() {
             Ok(time) => Nanos::try_from(time.as_nanosecond())
@@ -236,7 +287,7 @@ mod tests {
         check("now", Ok(When::Ago(0)));
         check("-24x", Err("ms, s, m, h, d and w"));
         check("yesterday", Err("like -24h"));
-        check("-24", Err("like -24h"));
+        check("-24", Err("a number and a unit"));
         assert_eq!(When::Ago(5).resolve(12), 7);
     }
 }

@@ -4,6 +4,7 @@
 //! what next, and has one of the exit codes of the command line's promise. A reader that closes the
 //! pipe (`| head`) ends a command quietly.
 
+mod agent;
 mod check;
 mod query;
 mod serve;
@@ -90,6 +91,7 @@ pub fn run(command: Command) -> Result<i32, Failure> {
         Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),
+        Command::Agent(args) => agent::run(args),
         Command::Version => print(&format!("afterboot {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -105,17 +107,16 @@ fn print(text: &str) -> Result<i32, Failure> {
     }
 }
 
-/// Whom a client command asks: the options, else the environment, else this machine.
+/// Whom a client command asks.
 fn target(source: &Source) -> Target {
     if let Some(data) = &source.data {
         return Target::Data(data.clone());
     }
-    let named = source
-        .url
-        .clone()
-        .or_else(|| std::env::var("AFTERBOOT_URL").ok());
-    Target::Url {
-        url: named.unwrap_or_else(|| DEFAULT_URL.to_string()),
-        token: None,
-    }
+    Target::Url { url: server_url(source.url.as_ref()), token: None }
+}
+
+/// The server that is meant: the option, else the environment, else this machine.
+fn server_url(option: Option<&String>) -> String {
+    let named = option.cloned().or_else(|| std::env::var("AFTERBOOT_URL").ok());
+    named.unwrap_or_else(|| DEFAULT_URL.to_string())
 }
