@@ -86,7 +86,12 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     names
         .into_iter()
         .filter(|name| *name != wanted)
-        .map(|name| (strsim::osa_distance(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::osa_distance(&wanted.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)
@@ -155,7 +160,10 @@ fn render_one(diagnostic: &Diagnostic, sources: &[Source], color: bool, out: &mu
         report = report.with_help(hint);
     }
     let mut bytes = Vec::new();
-    let cache = (source.name.as_str(), ariadne::Source::from(source.text.as_str()));
+    let cache = (
+        source.name.as_str(),
+        ariadne::Source::from(source.text.as_str()),
+    );
     if report.finish().write(cache, &mut bytes).is_err() {
         bytes = diagnostic.line(sources).into_bytes();
     }

@@ -1,4 +1,7 @@
 //! The Afterboot language: text in, checked programs, values and tables out.
+//!
+//! In reading order: text becomes tokens ([`lex`]), a tree ([`ast`], [`parse`]), a checked program
+//! ([`check`] → [`ir`]); a device's past ([`history`]) and an expression become a value ([`eval`]).
 
 pub mod ast;
 pub mod catalog;

@@ -17,8 +17,6 @@ use storage::{ColumnId, DeviceId, Nanos, Row, Store, TableId, TableKind, Value, 
 pub struct Admitted {
     /// The rows.
     pub records: Vec<Vec<Row>>,
-    /// How much later than the one before each record arrives.
-    pub step: u32,
     /// What became of the body, once the records are durable.
     pub receipt: Receipt,
 }
@@ -72,7 +70,7 @@ impl<'a> Admitting<'a> {
             arrival,
             work: HashMap::new(),
             fresh: HashMap::new(),
-            admitted: Admitted { step: u32::from(!manner.one_instant), receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
+            admitted: Admitted { receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
         }
     }
 
@@ -80,6 +78,10 @@ impl<'a> Admitting<'a> {
         let mut reports = Vec::with_capacity(lines.len());
         for line in lines {
             let Line::Report(report) = line else {
+                if self.manner == Manner::REPLAY {
+                    reports.push((line, Vec::new()));
+                    continue;
+                }
                 return Err(Refusal::Invalid(Fault {
                     line: 0,
                     field: "listening".into(),
@@ -89,23 +91,39 @@ impl<'a> Admitting<'a> {
             };
             let faults = self.check(report);
             if faults.is_empty() {
-                reports.push((report, Vec::new()));
+                reports.push((line, Vec::new()));
             } else if self.manner.keep_valid_lines {
                 let skip: Vec<Part> = faults.iter().map(|(part, _)| *part).collect();
                 self.admitted.receipt.refused.extend(faults.into_iter().map(|(_, fault)| fault));
                 // A foreign report is several lines that happen to share a time: the others are kept.
-                if !self.manner.native && !skip.contains(&Part::Whole) {
-                    reports.push((report, skip));
+                if self.manner.in_parts && !skip.contains(&Part::Whole) {
+                    reports.push((line, skip));
                 }
             } else {
                 let (_, fault) = faults.into_iter().next().expect("there is at least one");
                 return Err(Refusal::Invalid(fault));
             }
         }
-        for (report, skip) in reports {
-            self.admit(report, &skip)?;
+        for (line, skip) in reports {
+            match line {
+                Line::Report(report) => self.admit(report, &skip)?,
+                Line::Listening { listening, .. } => self.mark(*listening),
+            }
         }
         Ok(self.admitted)
+    }
+
+    /// Our own outage begins or ends.
+    fn mark(&mut self, listening: bool) {
+        let row = Row {
+            table: self.system.listening,
+            device: DeviceId::SERVER,
+            instance: "".into(),
+            time: self.arrival,
+            offset: 0,
+            cells: vec![(self.system.listening_value, Value::Bool(listening))],
+        };
+        self.admitted.records.push(vec![row]);
     }
 
     /// Everything wrong with a report (the first fault of each part).
@@ -200,8 +218,7 @@ impl<'a> Admitting<'a> {
 
     /// Makes the record of one checked report.
     fn admit(&mut self, report: &Report, skip: &[Part]) -> Result<(), Refusal> {
-        let record = self.admitted.records.len();
-        let arrival = self.arrival.saturating_add(record as Nanos * Nanos::from(self.admitted.step));
+        let arrival = self.arrival;
         let client = report.client.as_deref().unwrap_or("default");
         let device = self.store.device(client, &report.device).map_err(|e| refused(report, e))?;
         let state = self.admission.device(device);
@@ -269,6 +286,11 @@ impl<'a> Admitting<'a> {
             }
             events += 1;
             rows.push(Row { table, device, instance: "".into(), time: event_time, offset: event_offset, cells });
+        }
+        if !self.manner.native && counted == 0 && stated {
+            let said = [(self.system.stated, Value::Bool(true))];
+            known = u64::from(self.known(device, self.system.report, "", time, &said, false));
+            counted = 1;
         }
         if !self.manner.native && counted > 0 && known == counted {
             self.admitted.receipt.duplicates += 1;

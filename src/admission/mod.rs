@@ -28,7 +28,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Makes rows of a body whose first report arrives at `arrival`.
+    /// Makes rows of a body that arrives at `arrival`.
     ///
     /// The store learns new names, nothing else changes. [`Refusal::Invalid`] names line and field.
     pub fn admit(

@@ -8,8 +8,8 @@ use storage::Nanos;
 pub struct Manner {
     /// True: valid lines are kept and the others named. False: all or nothing.
     pub keep_valid_lines: bool,
-    /// True: all its reports are known at one and the same instant. False: each report is an instant of its own, in order.
-    pub one_instant: bool,
+    /// True: where valid lines are kept, a report is several lines of which each is kept or refused by itself.
+    pub in_parts: bool,
     /// True: a report that states its time and was seen before is dropped whole, heartbeat included.
     pub native: bool,
     /// True: its times tell how far the device's clock is off. False: they are trusted as they are.
@@ -20,15 +20,37 @@ pub struct Manner {
 
 impl Manner {
     /// Native reports over HTTP.
-    pub const NATIVE: Manner = Manner { keep_valid_lines: false, one_instant: false, native: true, corrects_clock: true, imported: false };
+    pub const NATIVE: Manner = Manner {
+        keep_valid_lines: false,
+        in_parts: false,
+        native: true,
+        corrects_clock: true,
+        imported: false,
+    };
     /// Foreign formats over HTTP.
-    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, one_instant: false, native: false, corrects_clock: true, imported: false };
-    /// A bulk import.
-    pub const IMPORT: Manner = Manner { keep_valid_lines: true, one_instant: true, native: false, corrects_clock: false, imported: true };
-    /// A bulk import with `--notify`.
-    pub const IMPORT_NOTIFY: Manner = Manner { imported: false, ..Manner::IMPORT };
-    /// Lines of a replay input with one and the same arrival.
-    pub const REPLAY: Manner = Manner { keep_valid_lines: true, one_instant: true, native: true, corrects_clock: true, imported: false };
+    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, in_parts: true, native: false, ..Manner::NATIVE };
+    /// Lines of a replay input with one and the same arrival; only these may say when the server was listening.
+    pub const REPLAY: Manner = Manner { keep_valid_lines: true, ..Manner::NATIVE };
+    /// A bulk import of native reports.
+    pub const IMPORT: Manner = Manner {
+        keep_valid_lines: true,
+        in_parts: false,
+        native: false,
+        corrects_clock: false,
+        imported: true,
+    };
+    /// A bulk import of foreign formats.
+    pub const IMPORT_FOREIGN: Manner = Manner { in_parts: true, ..Manner::IMPORT };
+
+    /// True for a bulk import, notifying or not.
+    pub fn imports(self) -> bool {
+        !self.corrects_clock
+    }
+
+    /// The same for an import that notifies (`--notify`).
+    pub fn notifying(self) -> Manner {
+        Manner { imported: false, ..self }
+    }
 }
 
 /// A decoded body.
@@ -57,7 +79,7 @@ pub struct Receipt {
     pub known_rows: u64,
     /// Lines refused (only where valid lines are kept).
     pub refused: Vec<Fault>,
-    /// Arrival given to the body's first report.
+    /// Arrival given to the body: all its reports are known from that instant on.
     pub arrival: Nanos,
 }
 

@@ -41,6 +41,8 @@ pub struct Core {
     /// What the last `listening` row says.
     listening: bool,
     outage: Option<Outage>,
+    /// Rules that could not be logged at the start for want of room.
+    wanted_rules: Option<RuleSet>,
     failed: Option<String>,
 }
 
@@ -62,19 +64,19 @@ impl Core {
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
         let admitted = self.admission.admit(&mut self.store, &self.system, &self.types, body, arrival)?;
-        let (mut records, step) = (admitted.records, admitted.step);
-        if body.manner.one_instant {
-            let mut group = Vec::with_capacity(records.len());
-            while !records.is_empty() {
-                let rest = records.split_off(records.len().min(FRAME_RECORDS_MAX));
-                group.extend(self.append(arrival, step, std::mem::replace(&mut records, rest))?);
-            }
-            self.step(&group)?;
-        } else if !records.is_empty() {
-            for record in self.append(arrival, step, records)? {
-                self.step(std::slice::from_ref(&record))?;
-            }
+        let mut records = admitted.records;
+        let mut group = Vec::with_capacity(records.len());
+        let mut appended = Ok(());
+        while !records.is_empty() && appended.is_ok() {
+            // Only an import is ever so long: any other body is one frame, kept or lost as a whole.
+            let frame_records = if body.manner.imports() { FRAME_RECORDS_MAX } else { usize::MAX };
+            let rest = records.split_off(records.len().min(frame_records));
+            let frame = self.append(arrival, std::mem::replace(&mut records, rest));
+            appended = frame.map(|frame| group.extend(frame));
         }
+        // What is in the log is applied, even where the rest found no room.
+        self.step(&group)?;
+        appended?;
         Ok(admitted.receipt)
     }
 
@@ -139,7 +141,7 @@ impl Core {
         if rows.is_empty() {
             rows.push(server_row(self.system.rules, "", arrival, Vec::new()));
         }
-        let records = self.append(arrival, 0, vec![rows])?;
+        let records = self.append(arrival, vec![rows])?;
         self.step(&records)?;
         Ok(true)
     }
@@ -155,7 +157,7 @@ impl Core {
     /// Makes everything durable and hands out the decisions that may now leave, in order.
     pub fn commit(&mut self) -> Result<Vec<Arc<Decision>>, Refusal> {
         self.check_alive()?;
-        self.store_decisions()?;
+        self.store_decisions_or_wait()?;
         if let Err(error) = self.store.commit() {
             return Err(self.fail(&error));
         }
@@ -163,7 +165,7 @@ impl Core {
     }
 
     /// When the engine must be woken; None: not before something arrives.
-    pub fn next_due(&self) -> Option<Nanos> {
+    pub fn next_due(&mut self) -> Option<Nanos> {
         self.engine.next_due()
     }
 
@@ -202,6 +204,11 @@ impl Core {
         self.store.last_seq()
     }
 
+    /// Number of the last decision in the log.
+    pub fn last_decision(&self) -> u64 {
+        self.ledger.stored_number()
+    }
+
     /// The last arrival given.
     pub fn last_arrival(&self) -> Nanos {
         self.last_arrival
@@ -224,6 +231,9 @@ impl Core {
 
     /// Begins a flush: run the job on any thread and hand it to [`Core::finish_flush`]. Only right after a commit.
     pub fn begin_flush(&mut self) -> Result<FlushJob, Error> {
+        if !self.ledger.is_stored() {
+            return Err(Error::Full { what: "decisions wait to be stored" });
+        }
         let checkpoint = self.checkpoint();
         self.store.begin_flush(checkpoint)
     }
@@ -253,7 +263,7 @@ impl Core {
     fn step(&mut self, group: &[Record]) -> Result<(), Refusal> {
         self.apply(group);
         self.ledger.decided(self.engine.take_decisions());
-        self.store_decisions()
+        self.store_decisions_or_wait()
     }
 
     /// The part of [`Core::step`] that recovery repeats.
@@ -302,33 +312,30 @@ impl Core {
     }
 
     /// Appends input records as one frame and gives them their numbers.
-    fn append(&mut self, arrival: Nanos, step: u32, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_spaced(arrival, step, &records);
-        self.appended(arrival, step, appended, records)
+    fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
+        let appended = self.store.append(arrival, records.clone());
+        self.appended(arrival, appended, records)
     }
 
     /// Appends the server's own marks, which may use the reserve for when the disk is full.
     fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
         let appended = self.store.append_derived(arrival, vec![rows.clone()]);
-        self.appended(arrival, 0, appended, vec![rows])
+        self.appended(arrival, appended, vec![rows])
     }
 
     fn appended(
         &mut self,
-        now: Nanos,
-        step: u32,
+        arrival: Nanos,
         appended: Result<std::ops::Range<u64>, Error>,
         records: Vec<Vec<Row>>,
     ) -> Result<Vec<Record>, Refusal> {
-        let arrival = |position: usize| now.saturating_add(position as Nanos * Nanos::from(step));
         match appended {
             Ok(seqs) => Ok(seqs
                 .zip(records)
-                .enumerate()
-                .map(|(at, (seq, rows))| Record { seq, arrival: arrival(at), rows })
+                .map(|(seq, rows)| Record { seq, arrival, rows })
                 .collect()),
             Err(Error::Full { .. }) => {
-                self.outage(now);
+                self.outage(arrival);
                 Err(Refusal::ReadOnly)
             }
             Err(error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. })) => {
@@ -365,9 +372,21 @@ impl Core {
         let cells = vec![(self.system.listening_value, Value::Bool(true))];
         let row = server_row(self.system.listening, "", arrival, cells);
         // Not from the reserve: if this does not fit, neither does a report.
-        let records = self.append(arrival, 0, vec![vec![row]])?;
+        let records = self.append(arrival, vec![vec![row]])?;
         self.outage = None;
-        self.step(&records)
+        self.step(&records)?;
+        if let Some(rules) = self.wanted_rules.take() {
+            self.install(&rules, now)?;
+        }
+        Ok(())
+    }
+
+    /// Without room decisions wait, unreleased; the records they follow from are durable all the same.
+    fn store_decisions_or_wait(&mut self) -> Result<(), Refusal> {
+        match self.store_decisions() {
+            Err(Refusal::ReadOnly) => Ok(()),
+            other => other,
+        }
     }
 
     fn store_decisions(&mut self) -> Result<(), Refusal> {

@@ -61,6 +61,7 @@ impl Core {
             last_arrival: Nanos::MIN,
             listening: true,
             outage: None,
+            wanted_rules: None,
             failed: None,
         };
         let from = match &opened.checkpoint {
@@ -134,13 +135,23 @@ impl Core {
 
     /// Logs what this start brings: decisions the crash cut off, our own absence, the rules.
     fn begin(&mut self, had_records: bool, rules: &RuleSet, now: Nanos) -> Result<Vec<Arc<Decision>>, Refusal> {
-        self.store_decisions()?;
+        let unless_full = |result: Result<(), Refusal>| match result {
+            Err(Refusal::ReadOnly) => Ok(()),
+            other => other,
+        };
+        unless_full(self.store_decisions())?;
         if had_records {
             // The last arrival is the last moment at which it certainly listened.
-            self.listening(false, self.last_arrival)?;
-            self.listening(true, now)?;
+            unless_full(self.listening(false, self.last_arrival))?;
+            if self.outage.is_none() {
+                unless_full(self.listening(true, now))?;
+            }
         }
-        self.install(rules, now)?;
+        match self.install(rules, now) {
+            Ok(_) => {}
+            Err(Refusal::ReadOnly) => self.wanted_rules = Some(rules.clone()),
+            Err(refusal) => return Err(refusal),
+        }
         self.commit()
     }
 }

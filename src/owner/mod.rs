@@ -58,7 +58,7 @@ pub fn start(
         queue,
         queued_bytes: AtomicUsize::new(0),
         view: RwLock::new(View { snapshot: core.snapshot(), program: core.rules().program.clone(), clock: now }),
-        stream: stream::Stream::default(),
+        stream: stream::Stream::new(core.last_decision()),
         metrics: metrics::Metrics::default(),
         health: AtomicU8::new(0),
         failure: Mutex::default(),

@@ -10,6 +10,8 @@ const REMEMBERED: usize = 4096;
 
 /// See the module.
 pub struct Stream {
+    /// Number of the last decision before the remembered ones.
+    before: u64,
     recent: Mutex<VecDeque<Arc<Decision>>>,
     sender: broadcast::Sender<Arc<Decision>>,
 }
@@ -24,13 +26,12 @@ pub struct Subscription {
     pub gap: bool,
 }
 
-impl Default for Stream {
-    fn default() -> Stream {
-        Stream { recent: Mutex::default(), sender: broadcast::channel(REMEMBERED).0 }
-    }
-}
-
 impl Stream {
+    /// Nothing is remembered yet; `before` is the number of the last decision made.
+    pub fn new(before: u64) -> Stream {
+        Stream { before, recent: Mutex::default(), sender: broadcast::channel(REMEMBERED).0 }
+    }
+
     /// Hands out released decisions, in order.
     pub fn release(&self, decisions: &[Arc<Decision>]) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +54,7 @@ impl Stream {
             return Subscription { backlog: Vec::new(), live, gap: false };
         };
         let backlog: Vec<_> = recent.iter().filter(|d| d.number > after).cloned().collect();
-        let gap = recent.front().is_none_or(|oldest| oldest.number > after + 1);
+        let gap = recent.front().map_or(self.before > after, |oldest| oldest.number > after + 1);
         Subscription { backlog, live, gap }
     }
 }

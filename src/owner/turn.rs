@@ -75,7 +75,8 @@ impl Owner {
     pub fn run(mut self) {
         self.publish();
         loop {
-            let first = match self.commands.recv_timeout(self.wait()) {
+            let wait = self.wait();
+            let first = match self.commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -102,8 +103,9 @@ impl Owner {
     }
 
     /// How long to sleep when nothing comes in.
-    fn wait(&self) -> Duration {
-        let until_due = self.core.next_due().map_or(WAKE, |due| due.saturating_sub(self.clock.now()));
+    fn wait(&mut self) -> Duration {
+        let now = self.clock.now();
+        let until_due = self.core.next_due().map_or(WAKE, |due| due.saturating_sub(now));
         let nap = if self.flush.is_some() { WAKE / 20 } else { WAKE };
         Duration::from_nanos(until_due.clamp(0, nap) as u64)
     }

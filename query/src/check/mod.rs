@@ -19,8 +19,8 @@ pub mod walk;
 use crate::ast::{self, StatementKind};
 use crate::catalog::Catalog;
 use crate::diagnostic::{self, Diagnostic, Level};
-use crate::limits::ERRORS_MAX;
 use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
+use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
 use crate::span::Span;
@@ -43,7 +43,11 @@ pub fn program(sources: &[Source]) -> Checked {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
     for (file, source) in sources.iter().enumerate() {
-        statements.append(&mut parse::statements(source, file as u32, &mut diagnostics));
+        statements.append(&mut parse::statements(
+            source,
+            file as u32,
+            &mut diagnostics,
+        ));
     }
     let texts: Vec<&str> = sources.iter().map(|s| s.text.as_str()).collect();
     let mut checker = Checker::new(Catalog::builtin(), texts);
@@ -53,7 +57,10 @@ pub fn program(sources: &[Source]) -> Checked {
     let mut diagnostics = checker.diagnostics;
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Level::Error);
-    Checked { program: (!failed).then_some(program), diagnostics }
+    Checked {
+        program: (!failed).then_some(program),
+        diagnostics,
+    }
 }
 
 /// The catalogue that [`crate::catalog::BUILTIN_RULES`] declares.
@@ -68,7 +75,11 @@ pub(crate) fn builtin_catalog() -> Catalog {
     let mut checker = Checker::new(catalog, vec![&source.text]);
     checker.diagnostics = diagnostics;
     checker.declare_all(&statements);
-    assert!(checker.diagnostics.is_empty(), "built-in catalogue: {:?}", checker.diagnostics);
+    assert!(
+        checker.diagnostics.is_empty(),
+        "built-in catalogue: {:?}",
+        checker.diagnostics
+    );
     checker.catalog
 }
 
@@ -149,7 +160,9 @@ impl<'a> Checker<'a> {
 
     /// The source text of a span.
     fn text(&self, span: Span) -> &'a str {
-        self.texts.get(span.file as usize).map_or("", |text| span.of(text))
+        self.texts
+            .get(span.file as usize)
+            .map_or("", |text| span.of(text))
     }
 
     /// Reports something that parses and means nothing yet.
@@ -185,7 +198,12 @@ impl<'a> Checker<'a> {
                     let watch = checker.watch(watch, statement);
                     program.watches.push(watch);
                 }
-                StatementKind::Suppress { targets, while_, max, reason } => {
+                StatementKind::Suppress {
+                    targets,
+                    while_,
+                    max,
+                    reason,
+                } => {
                     let suppress = checker.suppress(targets, while_, max, reason, statement);
                     program.suppressions.push(suppress);
                 }
@@ -214,7 +232,10 @@ impl<'a> Checker<'a> {
         program.lets = self
             .lets
             .iter()
-            .map(|slot| ir::Let { name: slot.name.clone(), value: slot.value.clone() })
+            .map(|slot| ir::Let {
+                name: slot.name.clone(),
+                value: slot.value.clone(),
+            })
             .collect();
         program.params = std::mem::take(&mut self.params);
         program.catalog = std::mem::take(&mut self.catalog);

@@ -62,7 +62,8 @@ pub enum Env<'e> {
 }
 
 impl<'e> Env<'e> {
-    fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
+    /// The instance in a slot.
+    pub fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
         match self {
             Env::Empty => None,
             Env::Instance(at, key, _) if *at == slot => Some(key),
@@ -70,7 +71,8 @@ impl<'e> Env<'e> {
         }
     }
 
-    fn event(&self, slot: u8) -> Option<&'e EventRecord> {
+    /// The event in a slot.
+    pub fn event(&self, slot: u8) -> Option<&'e EventRecord> {
         match self {
             Env::Empty => None,
             Env::Event(at, event, _) if *at == slot => Some(event),

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, PLAIN_FAMILY};
 use crate::ir::{EventKind, FamilyId, SignalId};
 use smol_str::SmolStr;
-use storage::{ColumnId, Nanos, TableId, TableKind};
+use storage::{ColumnId, Nanos, Row, TableId, TableKind};
 
 /// Names of the system tables and columns that a history reads.
 pub mod names {
@@ -63,8 +63,13 @@ pub(super) enum Target {
         columns: Vec<SmolStr>,
         patch: Option<SmolStr>,
     },
-    Report { interval: Option<ColumnId>, imported: Option<ColumnId> },
+    Report {
+        interval: Option<ColumnId>,
+        imported: Option<ColumnId>,
+    },
     Label,
+    /// An event of a kind that the catalogue does not know: it only counts.
+    OtherEvent,
     Nothing,
 }
 
@@ -129,19 +134,41 @@ impl Mapping {
                         columns: columns.map(SmolStr::new).collect(),
                         patch: name.strip_prefix("patch.").map(SmolStr::new),
                     },
-                    None => Target::Nothing,
+                    None => Target::OtherEvent,
                 }
             }
             TableKind::System => match name {
                 names::REPORT => {
                     let columns: Vec<&str> = columns.collect();
-                    let find = |name: &str| columns.iter().position(|c| *c == name).map(|at| ColumnId(at as u32));
-                    Target::Report { interval: find(names::INTERVAL), imported: find(names::IMPORTED) }
+                    let find = |name: &str| {
+                        columns
+                            .iter()
+                            .position(|c| *c == name)
+                            .map(|at| ColumnId(at as u32))
+                    };
+                    Target::Report {
+                        interval: find(names::INTERVAL),
+                        imported: find(names::IMPORTED),
+                    }
                 }
                 names::LABEL => Target::Label,
                 _ => Target::Nothing,
             },
         };
+    }
+
+    /// Whether these rows came by bulk import.
+    pub fn is_import(&self, rows: &[Row]) -> bool {
+        rows.iter().any(|row| match self.target(row.table) {
+            Target::Report {
+                imported: Some(column),
+                ..
+            } => row
+                .cells
+                .iter()
+                .any(|(c, v)| c == column && *v == storage::Value::Bool(true)),
+            _ => false,
+        })
     }
 
     pub(super) fn target(&self, table: TableId) -> &Target {

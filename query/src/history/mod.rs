@@ -146,7 +146,9 @@ impl DeviceHistory {
                 Target::Report { interval, imported } => {
                     report = Some(time);
                     changes.imported = imported.is_some_and(|column| {
-                        row.cells.iter().any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
+                        row.cells
+                            .iter()
+                            .any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
                     });
                     let stated =
                         interval.and_then(|column| row.cells.iter().find(|(c, _)| *c == column));
@@ -267,6 +269,7 @@ impl DeviceHistory {
                         EventKind::Heartbeat => {}
                     }
                 }
+                Target::OtherEvent => self.event_count += 1,
                 Target::Nothing => {}
             }
         }

@@ -16,7 +16,11 @@ use nom::multi::separated_list0;
 /// Makes an expression, bounding its size and height.
 fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Expr> {
     rest.count()?;
-    let height = 1 + children(&kind).into_iter().map(|e| e.height).max().unwrap_or(0);
+    let height = 1 + children(&kind)
+        .into_iter()
+        .map(|e| e.height)
+        .max()
+        .unwrap_or(0);
     if height as usize > TREE_HEIGHT_MAX {
         return rest.fatal(
             Diagnostic::error(
@@ -28,20 +32,34 @@ fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Expr> {
             .hint("name parts of it with `let`"),
         );
     }
-    Ok((rest, Expr { kind, span, height, grouped: false }))
+    Ok((
+        rest,
+        Expr {
+            kind,
+            span,
+            height,
+            grouped: false,
+        },
+    ))
 }
 
 /// The direct subexpressions.
 pub fn children(kind: &Kind) -> Vec<&Expr> {
     fn of_path(path: &Path) -> Vec<&Expr> {
-        path.parts.iter().filter_map(|p| p.filter.as_deref()).collect()
+        path.parts
+            .iter()
+            .filter_map(|p| p.filter.as_deref())
+            .collect()
     }
     match kind {
         Kind::Literal(_) => Vec::new(),
         Kind::List(items) | Kind::And(items) | Kind::Or(items) => items.iter().collect(),
         Kind::Path(path) | Kind::Within(path, ..) => of_path(path),
         Kind::Call(call) => {
-            let anchor = call.over.iter().filter_map(|o| o.anchor.as_ref().map(|a| &*a.1));
+            let anchor = call
+                .over
+                .iter()
+                .filter_map(|o| o.anchor.as_ref().map(|a| &*a.1));
             call.args.iter().chain(anchor).collect()
         }
         Kind::Not(a) | Kind::Negate(a) | Kind::IsKnown(a, _) | Kind::For(a, _) => vec![a],
@@ -78,8 +96,13 @@ pub fn expr(input: Tokens<'_>) -> Step<'_, Expr> {
         }
         if after.word() == Some("for") {
             return after.fatal(
-                Diagnostic::error("for", after.span(), "an expression has one `for`", "a second one")
-                    .hint("put parentheses around the first"),
+                Diagnostic::error(
+                    "for",
+                    after.span(),
+                    "an expression has one `for`",
+                    "a second one",
+                )
+                .hint("put parentheses around the first"),
             );
         }
         make(after, Kind::For(Box::new(value), dur), after.since(input))
@@ -126,7 +149,9 @@ fn not(input: Tokens<'_>) -> Step<'_, Expr> {
 }
 
 fn comparison(input: Tokens<'_>) -> Option<CompareOp> {
-    let Tok::Symbol(symbol) = input.next().tok else { return None };
+    let Tok::Symbol(symbol) = input.next().tok else {
+        return None;
+    };
     Some(match symbol {
         "=" => CompareOp::Equal,
         "!=" => CompareOp::NotEqual,
@@ -173,7 +198,11 @@ fn predicate(input: Tokens<'_>) -> Step<'_, Expr> {
                 _ => (rest, false),
             };
             let (rest, _) = word("known")(rest)?;
-            make(rest, Kind::IsKnown(Box::new(left), negated), rest.since(input))?
+            make(
+                rest,
+                Kind::IsKnown(Box::new(left), negated),
+                rest.since(input),
+            )?
         }
         _ if rest.is_symbol("~") => {
             let (rest, right) = sum(rest.advance())?;
@@ -191,8 +220,13 @@ fn predicate(input: Tokens<'_>) -> Step<'_, Expr> {
     };
     if matches!(value.kind, Kind::Compare(..)) && comparison(rest).is_some() {
         return rest.fatal(
-            Diagnostic::error("compare", rest.span(), "comparisons do not chain", "a second comparison")
-                .hint("join two comparisons with `and`"),
+            Diagnostic::error(
+                "compare",
+                rest.span(),
+                "comparisons do not chain",
+                "a second comparison",
+            )
+            .hint("join two comparisons with `and`"),
         );
     }
     Ok((rest, value))
@@ -229,7 +263,11 @@ fn sum(input: Tokens<'_>) -> Step<'_, Expr> {
 }
 
 fn term(input: Tokens<'_>) -> Step<'_, Expr> {
-    arithmetic(input, [("*", ArithOp::Multiply), ("/", ArithOp::Divide)], value)
+    arithmetic(
+        input,
+        [("*", ArithOp::Multiply), ("/", ArithOp::Divide)],
+        value,
+    )
 }
 
 /// `value = atom ["at" atom] ["??" value]`
@@ -304,8 +342,8 @@ fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
             .hint("put it in parentheses, or write `not`"),
         );
     }
-    let called = matches!(input.next().tok, Tok::Name(_))
-        && matches!(input.second().tok, Tok::Symbol("("));
+    let called =
+        matches!(input.next().tok, Tok::Name(_)) && matches!(input.second().tok, Tok::Symbol("("));
     if called {
         return call(input);
     }
@@ -326,7 +364,16 @@ fn call(input: Tokens<'_>) -> Step<'_, Expr> {
         fields.push(field);
         rest = after;
     }
-    make(rest, Kind::Call(Call { name, args, over, fields }), rest.since(input))
+    make(
+        rest,
+        Kind::Call(Call {
+            name,
+            args,
+            over,
+            fields,
+        }),
+        rest.since(input),
+    )
 }
 
 fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
@@ -345,7 +392,14 @@ fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
             (rest, None)
         }
     };
-    Ok((rest, Some(Over { dur, anchor, span: rest.since(input) })))
+    Ok((
+        rest,
+        Some(Over {
+            dur,
+            anchor,
+            span: rest.since(input),
+        }),
+    ))
 }
 
 /// `path = name ["[" filter "]"] {"." name ["[" filter "]"]}`
@@ -357,7 +411,13 @@ pub fn path(input: Tokens<'_>) -> Step<'_, Path> {
         parts.push(next);
         rest = after;
     }
-    Ok((rest, Path { parts, span: rest.since(input) }))
+    Ok((
+        rest,
+        Path {
+            parts,
+            span: rest.since(input),
+        },
+    ))
 }
 
 fn part<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Part> {
@@ -369,7 +429,13 @@ fn part<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Part> {
         }
         let (rest, filter) = expr(rest.advance())?;
         let (rest, _) = symbol("]")(rest)?;
-        Ok((rest, Part { name, filter: Some(Box::new(filter)) }))
+        Ok((
+            rest,
+            Part {
+                name,
+                filter: Some(Box::new(filter)),
+            },
+        ))
     }
 }
 
@@ -390,11 +456,23 @@ pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
             if reports {
                 let rest = rest.advance();
                 let span = rest.since(input);
-                return Ok((rest, Dur { kind: DurKind::Reports(*number), span }));
+                return Ok((
+                    rest,
+                    Dur {
+                        kind: DurKind::Reports(*number),
+                        span,
+                    },
+                ));
             }
             if *unit == Unit::DURATION {
                 let nanos = (number * 1e9).round() as i64;
-                return Ok((rest, Dur { kind: DurKind::Fixed(nanos), span: input.span() }));
+                return Ok((
+                    rest,
+                    Dur {
+                        kind: DurKind::Fixed(nanos),
+                        span: input.span(),
+                    },
+                ));
             }
             let word = input.span().of(input.ctx.source);
             let mut error = Diagnostic::error(
@@ -410,7 +488,10 @@ pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
         }
         Tok::Name(name) if !super::RESERVED.contains(&name.as_str()) => Ok((
             input.advance(),
-            Dur { kind: DurKind::Param(name.clone()), span: input.span() },
+            Dur {
+                kind: DurKind::Param(name.clone()),
+                span: input.span(),
+            },
         )),
         _ => input.miss(Expect::Kind("a duration such as `5m`")),
     }
@@ -437,7 +518,13 @@ pub fn message(input: Tokens<'_>) -> Step<'_, Message> {
             Piece::Code(range) => super::code(input, *range).map(MessagePart::Expr),
         })
         .collect();
-    Ok((input.advance(), Message { parts, span: input.span() }))
+    Ok((
+        input.advance(),
+        Message {
+            parts,
+            span: input.span(),
+        },
+    ))
 }
 
 /// `name {"," name}`

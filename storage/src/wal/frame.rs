@@ -84,17 +84,9 @@ pub(crate) struct FrameHeader {
     pub(crate) arrival: Nanos,
     /// How many records there are.
     pub(crate) record_count: u32,
-    /// How much later than the one before each record arrived.
-    pub(crate) arrival_step: u32,
 }
 
 impl FrameHeader {
-    /// When record `seq` of the frame arrived.
-    pub(crate) fn arrival_of(&self, seq: u64) -> Nanos {
-        let position = seq.saturating_sub(self.first_seq) as i64;
-        self.arrival.saturating_add(position.saturating_mul(i64::from(self.arrival_step)))
-    }
-
     /// Bytes of the whole frame with its padding.
     pub(crate) fn frame_bytes(&self) -> usize {
         (FRAME_HEADER_BYTES + self.payload_bytes as usize).next_multiple_of(FRAME_ALIGN)
@@ -132,7 +124,7 @@ pub(crate) fn seal(
     bytes[16..24].copy_from_slice(&header.durable_seq.to_le_bytes());
     bytes[24..32].copy_from_slice(&header.arrival.to_le_bytes());
     bytes[32..36].copy_from_slice(&header.record_count.to_le_bytes());
-    bytes[36..40].copy_from_slice(&header.arrival_step.to_le_bytes());
+    bytes[36..40].fill(0);
     let checksum = checksum(number, offset, &bytes[4..]);
     bytes[..4].copy_from_slice(&checksum.to_le_bytes());
     buffer.resize(start + header.frame_bytes(), 0);
@@ -149,7 +141,6 @@ pub(crate) fn open(file: &[u8], offset: usize, number: u64) -> Option<(FrameHead
         durable_seq: reader.fixed_u64()?,
         arrival: reader.fixed_u64()? as i64,
         record_count: reader.fixed_u32()?,
-        arrival_step: reader.fixed_u32()?,
     };
     if header.record_count == 0 || header.durable_seq >= header.first_seq {
         return None;
