@@ -5,8 +5,8 @@
 //! to notify. Importing the same file again changes nothing.
 
 use crate::core::{Body, Core, Manner, Receipt, Refusal};
-use crate::ingest::files::{self, FileContent, FileSettings, Format};
 use crate::ingest::BodyError;
+use crate::ingest::files::{self, FileContent, FileSettings, Format};
 use crate::report::{Line, Report};
 use query::value::print_time;
 use serde_json::{Map, Value as Json, json};
@@ -48,7 +48,12 @@ pub struct Import {
 
 impl Import {
     /// Decodes one more file. Err: nothing of it can be used; the import goes on without it.
-    pub fn add(&mut self, name: &str, bytes: &[u8], settings: &FileSettings) -> Result<(), BodyError> {
+    pub fn add(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        settings: &FileSettings,
+    ) -> Result<(), BodyError> {
         let content = files::decode(name, bytes, settings)?;
         let (format, _) = files::format(name)?;
         self.add_content(name, format, content);
@@ -62,8 +67,17 @@ impl Import {
             *summary.skipped.entry(reason.to_owned()).or_default() += u64::from(count);
         }
         summary.refused_count += u64::from(content.refused);
-        summary.refused.extend(content.errors.iter().map(|error| format!("{name}: {error}")));
-        let to = if format == Format::LineProtocol { &mut self.foreign } else { &mut self.native };
+        summary.refused.extend(
+            content
+                .errors
+                .iter()
+                .map(|error| format!("{name}: {error}")),
+        );
+        let to = if format == Format::LineProtocol {
+            &mut self.foreign
+        } else {
+            &mut self.native
+        };
         for line in content.lines {
             match line {
                 Line::Report(mut report) => {
@@ -72,7 +86,10 @@ impl Import {
                     to.push(Line::Report(report));
                 }
                 Line::Listening { .. } => {
-                    *summary.skipped.entry("listening mark of a replay input".to_owned()).or_default() += 1;
+                    *summary
+                        .skipped
+                        .entry("listening mark of a replay input".to_owned())
+                        .or_default() += 1;
                 }
             }
         }
@@ -86,18 +103,26 @@ impl Import {
     /// The bodies to be kept, native ones first.
     pub fn bodies(self, notify: bool) -> (Vec<Body>, Summary) {
         let manner = |manner: Manner| if notify { manner.notifying() } else { manner };
-        let body = |lines: Vec<Line>, kind| Body { bytes: lines.len() * 64, lines, manner: manner(kind) };
-        let bodies = [body(self.native, Manner::IMPORT), body(self.foreign, Manner::IMPORT_FOREIGN)];
-        (bodies.into_iter().filter(|body| !body.lines.is_empty()).collect(), self.summary)
+        let body = |lines: Vec<Line>, kind| Body {
+            bytes: lines.len() * 64,
+            lines,
+            manner: manner(kind),
+        };
+        let bodies = [
+            body(self.native, Manner::IMPORT),
+            body(self.foreign, Manner::IMPORT_FOREIGN),
+        ];
+        (
+            bodies
+                .into_iter()
+                .filter(|body| !body.lines.is_empty())
+                .collect(),
+            self.summary,
+        )
     }
 
     /// Keeps everything in an open store at the instant `now`. Durable when it returns.
-    pub fn into_store(
-        self,
-        core: &mut Core,
-        now: Nanos,
-        notify: bool,
-    ) -> Result<Summary, Refusal> {
+    pub fn into_store(self, core: &mut Core, now: Nanos, notify: bool) -> Result<Summary, Refusal> {
         let (bodies, mut summary) = self.bodies(notify);
         for body in bodies {
             let receipt = core.ingest(now, &body)?;
@@ -134,7 +159,8 @@ impl Summary {
         self.events += receipt.events;
         self.duplicates += receipt.duplicates;
         self.refused_count += receipt.refused.len() as u64;
-        self.refused.extend(receipt.refused.iter().map(ToString::to_string));
+        self.refused
+            .extend(receipt.refused.iter().map(ToString::to_string));
     }
 
     /// For people, one line a fact.
@@ -149,7 +175,11 @@ impl Summary {
         for (reason, count) in &self.skipped {
             text.push_str(&format!("{count} left out: {reason}\n"));
         }
-        for refused in self.refused.iter().take(crate::limits::LINE_ERRORS_NAMED_MAX) {
+        for refused in self
+            .refused
+            .iter()
+            .take(crate::limits::LINE_ERRORS_NAMED_MAX)
+        {
             text.push_str(&format!("refused: {refused}\n"));
         }
         if self.refused_count > self.refused.len() as u64 {
@@ -163,7 +193,12 @@ impl Summary {
 pub fn to_json(report: &Report) -> Json {
     let mut line = Map::new();
     line.insert("device".into(), json!(report.device.as_str()));
-    let mut labels = fields(report.labels.iter().map(|(name, value)| (name.as_str(), json!(value.as_str()))));
+    let mut labels = fields(
+        report
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), json!(value.as_str()))),
+    );
     if let Some(client) = &report.client {
         labels.insert("client".into(), json!(client.as_str()));
     }
@@ -171,19 +206,29 @@ pub fn to_json(report: &Report) -> Json {
         line.insert("labels".into(), labels.into());
     }
     if let Some(interval) = report.interval {
-        line.insert("interval".into(), json!(interval as f64 / storage::SECOND as f64));
+        line.insert(
+            "interval".into(),
+            json!(interval as f64 / storage::SECOND as f64),
+        );
     }
     if let Some(time) = report.time {
         line.insert("time".into(), json!(print_time(time)));
     }
     let mut signals = Map::new();
     for group in &report.signals {
-        let values = fields(group.fields.iter().map(|(name, value)| (name.as_str(), value_json(value))));
+        let values = fields(
+            group
+                .fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), value_json(value))),
+        );
         let family = group.family.as_str();
         match (family == query::catalog::PLAIN_FAMILY, group.key.as_str()) {
             (true, _) => signals.extend(values),
             (false, key) => {
-                let slot = signals.entry(family).or_insert_with(|| Json::Object(Map::new()));
+                let slot = signals
+                    .entry(family)
+                    .or_insert_with(|| Json::Object(Map::new()));
                 if let Json::Object(family) = slot {
                     match key {
                         "" => family.extend(values),
@@ -199,7 +244,12 @@ pub fn to_json(report: &Report) -> Json {
         line.insert("signals".into(), signals.into());
     }
     let event_json = |event: &crate::report::Event| {
-        let mut fields = fields(event.fields.iter().map(|(name, value)| (name.as_str(), value_json(value))));
+        let mut fields = fields(
+            event
+                .fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), value_json(value))),
+        );
         fields.insert("kind".into(), json!(event.kind.as_str()));
         if let Some(time) = event.time {
             fields.insert("time".into(), json!(print_time(time)));
@@ -207,13 +257,18 @@ pub fn to_json(report: &Report) -> Json {
         Json::Object(fields)
     };
     if !report.events.is_empty() {
-        line.insert("events".into(), report.events.iter().map(event_json).collect());
+        line.insert(
+            "events".into(),
+            report.events.iter().map(event_json).collect(),
+        );
     }
     line.into()
 }
 
 fn fields<'a>(fields: impl Iterator<Item = (&'a str, Json)>) -> Map<String, Json> {
-    fields.map(|(name, value)| (name.to_owned(), value)).collect()
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn value_json(value: &Value) -> Json {
@@ -234,7 +289,9 @@ mod tests {
     fn a_report_survives_the_way_to_a_server() {
         let text = r#"{"device":"a","labels":{"client":"Acme","role":"sql"},"interval":60.0,"time":"2026-06-09T00:00:00.5Z","signals":{"cpu":1.5,"service":{"X":{"state":"running"}},"net":{"in":3}},"events":[{"kind":"boot","time":"2026-06-09T00:00:00Z","clean":true}]}"#;
         let decode = |text: &str| native::decode(text.as_bytes(), None, Mode::Live).unwrap();
-        let Line::Report(report) = decode(text).remove(0) else { panic!("a report") };
+        let Line::Report(report) = decode(text).remove(0) else {
+            panic!("a report")
+        };
         let mut again = decode(&to_json(&report).to_string());
         if let Line::Report(again) = &mut again[0] {
             again.signals.sort_by(|a, b| a.family.cmp(&b.family));

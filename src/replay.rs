@@ -100,9 +100,9 @@ fn read(
         number += 1;
         let arrived = match native::decode_line(&text, number, None, Mode::Replay) {
             Ok(None) => continue,
-            Ok(Some(line)) => {
-                arrival(&line).map(|at| (at, line)).ok_or_else(|| "it says no time at all".to_owned())
-            }
+            Ok(Some(line)) => arrival(&line)
+                .map(|at| (at, line))
+                .ok_or_else(|| "it says no time at all".to_owned()),
             Err(error) => Err(BodyError { line: 0, ..error }.to_string()),
         };
         match arrived {
@@ -128,7 +128,12 @@ fn arrival(line: &Line) -> Option<Nanos> {
         Line::Listening { arrived, .. } => Some(*arrived),
         Line::Report(report) => report.arrived.or_else(|| {
             let events = report.events.iter().filter_map(|event| event.time);
-            report.time.into_iter().chain(report.sent).chain(events).max()
+            report
+                .time
+                .into_iter()
+                .chain(report.sent)
+                .chain(events)
+                .max()
         }),
     }
 }
@@ -145,15 +150,25 @@ fn decide(
     to: Option<Nanos>,
     tell: &mut dyn FnMut(Told) -> io::Result<()>,
 ) -> Result<(), ReplayError> {
-    let Some((first, _)) = lines.first() else { return Ok(()) };
+    let Some((first, _)) = lines.first() else {
+        return Ok(());
+    };
     let store = storage::Options {
         // Nothing is flushed: all of it is in memory anyway.
         head_bytes_max: usize::MAX >> 4,
         wal_bytes_max: u64::MAX,
         ..storage::Options::default()
     };
-    let options = Options { store, target: None };
-    let opened = Core::open(Arc::new(SimDisk::memory()), options, rules, first.saturating_sub(1))?;
+    let options = Options {
+        store,
+        target: None,
+    };
+    let opened = Core::open(
+        Arc::new(SimDisk::memory()),
+        options,
+        rules,
+        first.saturating_sub(1),
+    )?;
     let mut core = opened.core;
     for decision in opened.released {
         tell(Told::Decision(decision))?;
@@ -164,7 +179,11 @@ fn decide(
         while let Some((_, line)) = lines.next_if(|(at, _)| *at == arrival) {
             group.push(line);
         }
-        let body = Body { lines: group, manner: Manner::REPLAY, bytes: 0 };
+        let body = Body {
+            lines: group,
+            manner: Manner::REPLAY,
+            bytes: 0,
+        };
         for fault in core.ingest_exact(arrival, &body)?.refused {
             tell(Told::LeftOut(fault))?;
         }
@@ -183,7 +202,12 @@ fn decide(
 
 /// Columns as wide as their longest text, the last as long as it is.
 fn print_table(decisions: &[Arc<Decision>], out: &mut dyn Write) -> io::Result<()> {
-    let mut rows = vec![["time", "client", "subject", "rule", "state", "severity", "message"].map(str::to_owned)];
+    let mut rows = vec![
+        [
+            "time", "client", "subject", "rule", "state", "severity", "message",
+        ]
+        .map(str::to_owned),
+    ];
     for decision in decisions {
         let rule = match &decision.key {
             Some(key) => format!("{} {key}", decision.rule),
@@ -199,12 +223,19 @@ fn print_table(decisions: &[Arc<Decision>], out: &mut dyn Write) -> io::Result<(
             decision.subject.to_string(),
             rule,
             decision.state.word().to_owned(),
-            decision.severity.map_or("", |severity| severity.word()).to_owned(),
+            decision
+                .severity
+                .map_or("", |severity| severity.word())
+                .to_owned(),
             message,
         ]);
     }
-    let widths: [usize; 6] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
     for row in &rows {
         for (text, width) in row.iter().zip(widths) {
             write!(out, "{text:width$}  ")?;

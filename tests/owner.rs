@@ -16,7 +16,13 @@ use storage::{Nanos, SimDisk, disk::Faults};
 fn start(disk: &SimDisk, now: Nanos) -> (OwnerHandle, Arc<ManualClock>) {
     let opened = open_on(disk, now);
     let clock = Arc::new(ManualClock::new(now));
-    let handle = owner::start(opened.core, &opened.released, clock.clone(), owner::Options::default()).unwrap();
+    let handle = owner::start(
+        opened.core,
+        &opened.released,
+        clock.clone(),
+        owner::Options::default(),
+    )
+    .unwrap();
     (handle, clock)
 }
 
@@ -32,18 +38,32 @@ fn bodies_are_answered_views_published_and_decisions_released() {
     let (handle, clock) = start(&disk, minute(0));
     let mut subscription = handle.subscribe(None);
     clock.set(minute(0) + storage::SECOND);
-    let receipt = handle.submit(native(PENDING)).unwrap().blocking_recv().unwrap().unwrap();
+    let receipt = handle
+        .submit(native(PENDING))
+        .unwrap()
+        .blocking_recv()
+        .unwrap()
+        .unwrap();
     assert_eq!((receipt.reports, receipt.samples), (1, 1));
-    assert!(handle.snapshot().seq() >= 2, "the view holds what was acknowledged");
+    assert!(
+        handle.snapshot().seq() >= 2,
+        "the view holds what was acknowledged"
+    );
     let first = subscription.live.blocking_recv().unwrap();
     assert_eq!(first.rule, "pending");
     assert_eq!(handle.subscribe(Some(0)).backlog, [first]);
     assert!(!handle.subscribe(Some(0)).gap);
     assert_eq!(handle.metrics().reports, 1);
-    assert_eq!(handle.metrics().turn_buckets.iter().sum::<u64>(), handle.metrics().turns);
+    assert_eq!(
+        handle.metrics().turn_buckets.iter().sum::<u64>(),
+        handle.metrics().turns
+    );
     stop(&handle);
     assert_eq!(handle.health(), Health::Stopping);
-    assert_eq!(handle.submit(native(PENDING)).err(), Some(Refusal::Stopping));
+    assert_eq!(
+        handle.submit(native(PENDING)).err(),
+        Some(Refusal::Stopping)
+    );
     let opened = open_on(&disk, minute(1));
     assert_eq!(reports(&opened.core), 1);
 }
@@ -52,8 +72,16 @@ fn bodies_are_answered_views_published_and_decisions_released() {
 fn after_a_failed_sync_every_answer_is_a_refusal() {
     let disk = SimDisk::new(2);
     let (handle, _clock) = start(&disk, minute(0));
-    handle.submit(native(r#"{"device":"a"}"#)).unwrap().blocking_recv().unwrap().unwrap();
-    disk.set_faults(Faults { eio_at: Some(disk.steps() + 1), ..Faults::default() });
+    handle
+        .submit(native(r#"{"device":"a"}"#))
+        .unwrap()
+        .blocking_recv()
+        .unwrap()
+        .unwrap();
+    disk.set_faults(Faults {
+        eio_at: Some(disk.steps() + 1),
+        ..Faults::default()
+    });
     // Either the write or the sync of one of these turns fails; none after it succeeds.
     let mut failed = false;
     for _ in 0..4 {
@@ -61,7 +89,10 @@ fn after_a_failed_sync_every_answer_is_a_refusal() {
             Ok(answer) => answer.blocking_recv().unwrap().map(|_| ()),
             Err(refusal) => Err(refusal),
         };
-        assert!(!(failed && answer.is_ok()), "acknowledged after a failed sync");
+        assert!(
+            !(failed && answer.is_ok()),
+            "acknowledged after a failed sync"
+        );
         failed |= matches!(answer, Err(Refusal::Failed(_)));
     }
     assert!(failed);
@@ -92,22 +123,35 @@ fn target(answers: &'static [&'static str]) -> (String, mpsc::Receiver<(String, 
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            write!(reader.get_mut(), "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-            sender.send((head, String::from_utf8(body).unwrap())).unwrap();
+            write!(
+                reader.get_mut(),
+                "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+            .unwrap();
+            sender
+                .send((head, String::from_utf8(body).unwrap()))
+                .unwrap();
         }
     });
     (url, receiver)
 }
 
 fn id(head: &str) -> &str {
-    head.lines().find_map(|line| line.strip_prefix("webhook-id: ")).unwrap()
+    head.lines()
+        .find_map(|line| line.strip_prefix("webhook-id: "))
+        .unwrap()
 }
 
 #[test]
 fn a_notification_is_tried_until_taken_and_never_again() {
     let disk = SimDisk::new(3);
     let (handle, clock) = start(&disk, minute(0));
-    handle.submit(native(PENDING)).unwrap().blocking_recv().unwrap().unwrap();
+    handle
+        .submit(native(PENDING))
+        .unwrap()
+        .blocking_recv()
+        .unwrap()
+        .unwrap();
     let (url, requests) = target(&["500 Oops", "200 OK"]);
     let settings = |url: &str| WebhookSettings {
         name: "webhook".into(),
@@ -117,10 +161,20 @@ fn a_notification_is_tried_until_taken_and_never_again() {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (stopper, stopped) = tokio::sync::watch::channel(false);
-    let policy = Policy { pause_first: 0, ..Policy::default() };
+    let policy = Policy {
+        pause_first: 0,
+        ..Policy::default()
+    };
     let webhook = Webhook::new(settings(&url)).unwrap();
     let clock: Arc<dyn Clock> = clock;
-    let task = runtime.spawn(outbox::run(handle.clone(), webhook, policy.clone(), clock.clone(), 1, stopped));
+    let task = runtime.spawn(outbox::run(
+        handle.clone(),
+        webhook,
+        policy.clone(),
+        clock.clone(),
+        1,
+        stopped,
+    ));
     let (first_head, body) = requests.recv().unwrap();
     let (second_head, again) = requests.recv().unwrap();
     assert_eq!(id(&first_head), id(&second_head));
@@ -129,13 +183,20 @@ fn a_notification_is_tried_until_taken_and_never_again() {
     assert_eq!(body["state"], "firing");
     assert_eq!(body["link"], "http://here/api/v1/alerts/1/why");
     let mut pending = handle.pending();
-    runtime.block_on(pending.wait_for(|open| open.is_empty())).unwrap();
+    runtime
+        .block_on(pending.wait_for(|open| open.is_empty()))
+        .unwrap();
     stopper.send_replace(true);
     runtime.block_on(task).unwrap();
     stop(&handle);
     let opened = open_on(&disk, minute(1));
     assert_eq!(opened.core.pending().count(), 0);
-    let status = column(&opened.core, storage::TableKind::System, "delivery", "status");
+    let status = column(
+        &opened.core,
+        storage::TableKind::System,
+        "delivery",
+        "status",
+    );
     let word = |word: &str| storage::Value::Text(word.into());
     assert_eq!(status, [word("retry"), word("delivered")]);
 }

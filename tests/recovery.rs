@@ -18,7 +18,15 @@ fn script() -> Vec<(Nanos, String)> {
     };
     vec![
         (minute(1), line("a", 1, true)),
-        (minute(2), format!("{}\n{}\n{}", line("a", 1, false), line("b", 2, true), line("c", 2, true))),
+        (
+            minute(2),
+            format!(
+                "{}\n{}\n{}",
+                line("a", 1, false),
+                line("b", 2, true),
+                line("c", 2, true)
+            ),
+        ),
         (minute(4), line("a", 4, true)),
         (minute(8), line("c", 8, false)),
         (minute(12), line("a", 12, false)),
@@ -28,12 +36,17 @@ fn script() -> Vec<(Nanos, String)> {
 /// One attempt: opens, sends from body `from` on, and says how many are acknowledged.
 fn run(disk: &SimDisk, from: usize, opened_at: Nanos) -> (usize, Option<Core>) {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let Ok(opened) = Core::open(shared, options(), &rules(RULES), opened_at) else { return (from, None) };
+    let Ok(opened) = Core::open(shared, options(), &rules(RULES), opened_at) else {
+        return (from, None);
+    };
     assert_eq!(opened.warnings, Vec::<String>::new());
     let mut core = opened.core;
     let mut acknowledged = from;
     for (now, text) in script().into_iter().skip(from) {
-        if core.tick(now - SECOND).is_err() || core.ingest(now, &native(&text)).is_err() || core.commit().is_err() {
+        if core.tick(now - SECOND).is_err()
+            || core.ingest(now, &native(&text)).is_err()
+            || core.commit().is_err()
+        {
             return (acknowledged, None);
         }
         acknowledged += 1;
@@ -54,20 +67,41 @@ fn a_crash_at_any_step_changes_no_decision() {
     loop {
         step += 1;
         let disk = SimDisk::new(step);
-        disk.set_faults(Faults { crash_at: Some(step), ..Faults::default() });
+        disk.set_faults(Faults {
+            crash_at: Some(step),
+            ..Faults::default()
+        });
         let (acknowledged, finished) = run(&disk, 0, minute(0));
         let whole = finished.is_some();
         drop(finished);
         let after = disk.crash();
         // The same moment, so that nothing but the crash differs.
-        let opened_at = script().get(acknowledged).map_or(minute(30), |(now, _)| now - 2 * SECOND);
-        let opened_at = if acknowledged == 0 { minute(0) } else { opened_at };
+        let opened_at = script()
+            .get(acknowledged)
+            .map_or(minute(30), |(now, _)| now - 2 * SECOND);
+        let opened_at = if acknowledged == 0 {
+            minute(0)
+        } else {
+            opened_at
+        };
         let (_, core) = run(&after, acknowledged, opened_at);
         let core = core.unwrap_or_else(|| panic!("step {step}: no second start"));
-        assert_eq!(reports(&core), reports(&calm), "step {step}, {acknowledged} acknowledged");
-        assert_eq!(told(&decisions(&core)), expected, "step {step}, {acknowledged} acknowledged");
+        assert_eq!(
+            reports(&core),
+            reports(&calm),
+            "step {step}, {acknowledged} acknowledged"
+        );
+        assert_eq!(
+            told(&decisions(&core)),
+            expected,
+            "step {step}, {acknowledged} acknowledged"
+        );
         let numbers: Vec<u64> = decisions(&core).iter().map(|d| d.number).collect();
-        assert_eq!(numbers, (1..=expected.len() as u64).collect::<Vec<_>>(), "step {step}");
+        assert_eq!(
+            numbers,
+            (1..=expected.len() as u64).collect::<Vec<_>>(),
+            "step {step}"
+        );
         if whole {
             break;
         }
@@ -86,7 +120,14 @@ fn a_restart_stores_and_delivers_nothing_twice() {
     let opened = open_on(&disk, minute(31));
     assert_eq!(opened.released, Vec::new());
     assert_eq!(told(&decisions(&opened.core)), told_before);
-    assert_eq!(opened.core.pending().map(|p| p.decision.number).collect::<Vec<_>>(), pending);
+    assert_eq!(
+        opened
+            .core
+            .pending()
+            .map(|p| p.decision.number)
+            .collect::<Vec<_>>(),
+        pending
+    );
     assert!(!pending.is_empty());
 }
 
@@ -94,11 +135,21 @@ fn a_restart_stores_and_delivers_nothing_twice() {
 fn a_condition_half_over_at_the_crash_fires_at_its_own_instant() {
     let disk = SimDisk::new(4);
     let mut core = open_on(&disk, minute(0)).core;
-    core.ingest(minute(1), &native(r#"{"device":"a","signals":{"pending_reboot":true}}"#)).unwrap();
+    core.ingest(
+        minute(1),
+        &native(r#"{"device":"a","signals":{"pending_reboot":true}}"#),
+    )
+    .unwrap();
     core.commit().unwrap();
     drop(core);
     let opened = open_on(&disk, minute(20));
-    let told = told(&opened.released.iter().map(|d| (**d).clone()).collect::<Vec<_>>());
+    let told = told(
+        &opened
+            .released
+            .iter()
+            .map(|d| (**d).clone())
+            .collect::<Vec<_>>(),
+    );
     assert_eq!(told, ["00:06:00 pending_long firing"]);
 }
 
@@ -106,22 +157,39 @@ fn a_condition_half_over_at_the_crash_fires_at_its_own_instant() {
 fn nothing_is_acknowledged_after_a_failed_sync() {
     let disk = SimDisk::new(5);
     let mut core = open_on(&disk, minute(0)).core;
-    core.ingest(minute(1), &native(r#"{"device":"a"}"#)).unwrap();
+    core.ingest(minute(1), &native(r#"{"device":"a"}"#))
+        .unwrap();
     core.commit().unwrap();
-    core.ingest(minute(2), &native(r#"{"device":"a","signals":{"pending_reboot":true}}"#)).unwrap();
-    disk.set_faults(Faults { eio_at: Some(disk.steps() + 1), ..Faults::default() });
-    let failed = |result: Result<(), Refusal>| assert!(matches!(result, Err(Refusal::Failed(_))), "{result:?}");
+    core.ingest(
+        minute(2),
+        &native(r#"{"device":"a","signals":{"pending_reboot":true}}"#),
+    )
+    .unwrap();
+    disk.set_faults(Faults {
+        eio_at: Some(disk.steps() + 1),
+        ..Faults::default()
+    });
+    let failed = |result: Result<(), Refusal>| {
+        assert!(matches!(result, Err(Refusal::Failed(_))), "{result:?}")
+    };
     // The write or the sync fails, whichever comes first: no decision leaves.
     let mut first = core.commit().map(|_| ());
     if first.is_ok() {
-        disk.set_faults(Faults { eio_at: Some(disk.steps() + 2), ..Faults::default() });
-        core.ingest(minute(3), &native(r#"{"device":"a"}"#)).unwrap();
+        disk.set_faults(Faults {
+            eio_at: Some(disk.steps() + 2),
+            ..Faults::default()
+        });
+        core.ingest(minute(3), &native(r#"{"device":"a"}"#))
+            .unwrap();
         first = core.commit().map(|_| ());
     }
     failed(first);
     disk.set_faults(Faults::default());
     failed(core.commit().map(|_| ()));
-    failed(core.ingest(minute(4), &native(r#"{"device":"a"}"#)).map(|_| ()));
+    failed(
+        core.ingest(minute(4), &native(r#"{"device":"a"}"#))
+            .map(|_| ()),
+    );
     failed(core.tick(minute(9)));
     assert!(core.failure().is_some());
 }
@@ -130,9 +198,19 @@ fn nothing_is_acknowledged_after_a_failed_sync() {
 fn a_full_disk_refuses_and_resumes() {
     let disk = SimDisk::new(6);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let mut core = Core::open(shared, options(), &rules(RULES), minute(0)).unwrap().core;
-    disk.set_faults(Faults { capacity_bytes: Some(128 << 10), ..Faults::default() });
-    let text = |n: i64| format!(r#"{{"device":"a","signals":{{"note":"{}{n}"}}}}"#, "x".repeat(1000));
+    let mut core = Core::open(shared, options(), &rules(RULES), minute(0))
+        .unwrap()
+        .core;
+    disk.set_faults(Faults {
+        capacity_bytes: Some(128 << 10),
+        ..Faults::default()
+    });
+    let text = |n: i64| {
+        format!(
+            r#"{{"device":"a","signals":{{"note":"{}{n}"}}}}"#,
+            "x".repeat(1000)
+        )
+    };
     let mut now = minute(1);
     let mut kept = 0;
     let refusal = loop {
@@ -153,5 +231,8 @@ fn a_full_disk_refuses_and_resumes() {
     assert!(!core.is_read_only());
     assert_eq!(reports(&core), kept + 1);
     let listening = column(&core, storage::TableKind::System, "listening", "value");
-    assert_eq!(listening, [storage::Value::Bool(false), storage::Value::Bool(true)]);
+    assert_eq!(
+        listening,
+        [storage::Value::Bool(false), storage::Value::Bool(true)]
+    );
 }

@@ -9,13 +9,27 @@ use common::*;
 
 fn replay(input: &str, to: Option<&str>) -> (String, String, Summary) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let summary = run(input.as_bytes(), &rules(RULES), to.map(at), Format::Ndjson, &mut out, &mut err).unwrap();
-    (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), summary)
+    let summary = run(
+        input.as_bytes(),
+        &rules(RULES),
+        to.map(at),
+        Format::Ndjson,
+        &mut out,
+        &mut err,
+    )
+    .unwrap();
+    (
+        String::from_utf8(out).unwrap(),
+        String::from_utf8(err).unwrap(),
+        summary,
+    )
 }
 
 fn line(minutes: i64, device: &str, pending: bool) -> String {
     let time = stamp(minute(minutes));
-    format!(r#"{{"device":"{device}","time":"{time}","arrived":"{time}","signals":{{"pending_reboot":{pending}}}}}"#)
+    format!(
+        r#"{{"device":"{device}","time":"{time}","arrived":"{time}","signals":{{"pending_reboot":{pending}}}}}"#
+    )
 }
 
 fn night() -> Vec<String> {
@@ -57,9 +71,19 @@ fn live(lines: &[String], turn: usize) -> String {
     };
     for (at, text) in lines.iter().enumerate() {
         let lines = native::decode(text.as_bytes(), None, Mode::Replay).unwrap();
-        let afterboot::report::Line::Report(report) = &lines[0] else { panic!("a report") };
+        let afterboot::report::Line::Report(report) = &lines[0] else {
+            panic!("a report")
+        };
         let arrived = report.arrived.unwrap();
-        core.ingest(arrived, &Body { lines, manner: Manner::NATIVE, bytes: text.len() }).unwrap();
+        core.ingest(
+            arrived,
+            &Body {
+                lines,
+                manner: Manner::NATIVE,
+                bytes: text.len(),
+            },
+        )
+        .unwrap();
         if at % turn == 0 {
             release(&mut core);
         }
@@ -81,14 +105,27 @@ fn equal_to_live_however_turns_are_cut() {
 
 #[test]
 fn a_line_that_does_not_fit_is_left_out_and_named() {
-    let lines = [line(1, "a", true), "{broken".into(), r#"{"device":"b"}"#.into(), line(2, "a", false)];
-    let wrong = r#"{"device":"a","time":"2026-06-09T00:01:30Z","signals":{"pending_reboot":"yes"}}"#;
+    let lines = [
+        line(1, "a", true),
+        "{broken".into(),
+        r#"{"device":"b"}"#.into(),
+        line(2, "a", false),
+    ];
+    let wrong =
+        r#"{"device":"a","time":"2026-06-09T00:01:30Z","signals":{"pending_reboot":"yes"}}"#;
     let input = format!("{}\n{wrong}\n", lines.join("\n"));
     let (out, err, summary) = replay(&input, None);
     assert_eq!(out.lines().count(), 2);
     assert_eq!((summary.lines, summary.left_out), (2, 3), "{err}");
-    let named: Vec<&str> = err.lines().map(|line| line.split(':').next().unwrap()).collect();
-    assert_eq!(named, ["line 2", "line 3", "line 5, signals.pending_reboot"], "{err}");
+    let named: Vec<&str> = err
+        .lines()
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        named,
+        ["line 2", "line 3", "line 5, signals.pending_reboot"],
+        "{err}"
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! empty, in JSON `null`. Nothing stored can move a terminal's cursor: control characters are escaped.
 //! Called by the command line, the shell and the HTTP door.
 
-use crate::table::{Column, Table};
-use crate::value::{Measure, Type, Unit, Value, parse_time, print, print_time};
+use crate::table::Table;
+use crate::value::{Measure, Type, Unit, Value, print, print_time};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};
 
@@ -38,12 +38,18 @@ impl Format {
 
     /// The format of this word.
     pub fn parse(word: &str) -> Option<Format> {
-        Format::ALL.iter().find(|(_, w)| *w == word).map(|(format, _)| *format)
+        Format::ALL
+            .iter()
+            .find(|(_, w)| *w == word)
+            .map(|(format, _)| *format)
     }
 
     /// Its word.
     pub fn word(self) -> &'static str {
-        Format::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, word)| word)
+        Format::ALL
+            .iter()
+            .find(|(format, _)| *format == self)
+            .map_or("", |(_, word)| word)
     }
 
     /// The media type of an HTTP answer.
@@ -64,7 +70,12 @@ impl Format {
 }
 
 /// Prints the table. `width` is that of the terminal; None never wraps.
-pub fn render(table: &Table, format: Format, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
+pub fn render(
+    table: &Table,
+    format: Format,
+    width: Option<u16>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
         Format::Table => text(table, width, out),
         Format::Json => json(table, out),
@@ -86,15 +97,25 @@ fn text(table: &Table, width: Option<u16>, out: &mut dyn Write) -> io::Result<()
         let mut grid = comfy_table::Table::new();
         grid.load_style(presets::NOTHING).force_no_tty();
         if let Some(width) = width {
-            grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            grid.set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
         }
-        grid.set_header(table.columns.iter().map(|column| Cell::new(visible(&column.name))));
+        grid.set_header(
+            table
+                .columns
+                .iter()
+                .map(|column| Cell::new(visible(&column.name))),
+        );
         for row in &table.rows {
             let cells = row.iter().zip(&table.columns);
-            grid.add_row(cells.map(|(value, column)| Cell::new(visible(&plain(value, &column.ty)))));
+            grid.add_row(
+                cells.map(|(value, column)| Cell::new(visible(&plain(value, &column.ty)))),
+            );
         }
         for (at, column) in table.columns.iter().enumerate() {
-            let Some(shown) = grid.column_mut(at) else { continue };
+            let Some(shown) = grid.column_mut(at) else {
+                continue;
+            };
             shown.set_padding((0, 2));
             if matches!(column.ty, Type::Number(_)) {
                 shown.set_cell_alignment(CellAlignment::Right);
@@ -115,7 +136,11 @@ fn json(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     for (at, column) in table.columns.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let (ty, unit) = type_words(&column.ty);
-        write!(out, "{comma}{{\"name\":{},\"type\":\"{ty}\"", json_text(&column.name))?;
+        write!(
+            out,
+            "{comma}{{\"name\":{},\"type\":\"{ty}\"",
+            json_text(&column.name)
+        )?;
         if let Some(unit) = unit {
             write!(out, ",\"unit\":\"{unit}\"")?;
         }
@@ -140,7 +165,12 @@ fn ndjson(table: &Table, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{{")?;
         for (at, (value, column)) in row.iter().zip(&table.columns).enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            write!(out, "{comma}{}:{}", json_text(&column.name), json_value(value))?;
+            write!(
+                out,
+                "{comma}{}:{}",
+                json_text(&column.name),
+                json_value(value)
+            )?;
         }
         writeln!(out, "}}")?;
     }
@@ -148,7 +178,11 @@ fn ndjson(table: &Table, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn csv(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<String> = table.columns.iter().map(|column| csv_field(&column.name)).collect();
+    let names: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| csv_field(&column.name))
+        .collect();
     write!(out, "{}\r\n", names.join(","))?;
     for row in &table.rows {
         let fields: Vec<String> = row.iter().map(|value| csv_field(&raw(value))).collect();
@@ -160,17 +194,30 @@ fn csv(table: &Table, out: &mut dyn Write) -> io::Result<()> {
 fn markdown(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     if !table.columns.is_empty() {
         let cell = |text: &str| visible(text).replace('\\', "\\\\").replace('|', "\\|");
-        let names: Vec<String> = table.columns.iter().map(|column| cell(&column.name)).collect();
+        let names: Vec<String> = table
+            .columns
+            .iter()
+            .map(|column| cell(&column.name))
+            .collect();
         writeln!(out, "| {} |", names.join(" | "))?;
         let rules: Vec<&str> = table
             .columns
             .iter()
-            .map(|column| if matches!(column.ty, Type::Number(_)) { "--:" } else { "---" })
+            .map(|column| {
+                if matches!(column.ty, Type::Number(_)) {
+                    "--:"
+                } else {
+                    "---"
+                }
+            })
             .collect();
         writeln!(out, "| {} |", rules.join(" | "))?;
         for row in &table.rows {
-            let cells: Vec<String> =
-                row.iter().zip(&table.columns).map(|(value, column)| cell(&plain(value, &column.ty))).collect();
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&table.columns)
+                .map(|(value, column)| cell(&plain(value, &column.ty)))
+                .collect();
             writeln!(out, "| {} |", cells.join(" | "))?;
         }
     }
@@ -222,7 +269,11 @@ fn json_text(text: &str) -> String {
 /// RFC 4180: quoted when it holds a quote, a comma, a line end, or blanks at its ends.
 fn csv_field(text: &str) -> String {
     let quote = text.contains(['"', ',', '\r', '\n']) || text.trim().len() != text.len();
-    if quote { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if quote {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Control characters as escapes, so that no stored text can act on a terminal or break a line.
@@ -234,7 +285,9 @@ fn visible(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             // Controls, and the marks that reorder or hide text.
-            char if char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            char if char.is_control()
+                || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 out.extend(char.escape_unicode());
             }
             char => out.push(char),
@@ -255,7 +308,7 @@ pub fn type_words(ty: &Type) -> (&'static str, Option<&'static str>) {
     }
 }
 
-fn unit_word(unit: Unit) -> Option<&'static str> {
+pub(crate) fn unit_word(unit: Unit) -> Option<&'static str> {
     match (unit.measure, unit.per_second) {
         (Measure::Plain, false) => None,
         (Measure::Plain, true) => Some("per second"),
@@ -266,77 +319,4 @@ fn unit_word(unit: Unit) -> Option<&'static str> {
         (Measure::Duration, false) => Some("seconds"),
         (Measure::Duration, true) => Some("seconds per second"),
     }
-}
-
-/// A JSON answer that is not one.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer is not a table: {0}")]
-pub struct NotATable(String);
-
-/// Reads what [`Format::Json`] wrote: how the command line and the shell take a server's answer.
-pub fn from_json(body: &str) -> Result<Table, NotATable> {
-    let bad = |what: &str| NotATable(what.to_owned());
-    let answer: Answer = serde_json::from_str(body).map_err(|error| NotATable(error.to_string()))?;
-    let mut table = Table::new(Vec::new());
-    for column in answer.columns {
-        let ty = type_of_words(&column.r#type, column.unit.as_deref()).ok_or_else(|| bad("a column of no known type"))?;
-        table.columns.push(Column { name: column.name, ty });
-    }
-    for row in answer.rows {
-        if row.len() != table.columns.len() {
-            return Err(bad("a row of another width than the columns"));
-        }
-        let values = row.into_iter().zip(&table.columns).map(|(value, column)| value_of_json(value, &column.ty));
-        table.rows.push(values.collect());
-    }
-    table.notes = answer.notes;
-    Ok(table)
-}
-
-#[derive(serde::Deserialize)]
-struct Answer {
-    columns: Vec<AnswerColumn>,
-    rows: Vec<Vec<serde_json::Value>>,
-    notes: Vec<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct AnswerColumn {
-    name: smol_str::SmolStr,
-    r#type: String,
-    unit: Option<String>,
-}
-
-fn value_of_json(value: serde_json::Value, ty: &Type) -> Value {
-    match (value, ty) {
-        (serde_json::Value::Null, _) => Value::Unknown,
-        (serde_json::Value::Bool(bool), _) => Value::Bool(bool),
-        (serde_json::Value::Number(number), _) => number.as_f64().map_or(Value::Unknown, Value::Number),
-        (serde_json::Value::String(text), Type::Time) => {
-            parse_time(&text).map_or_else(|| Value::Text(text.into()), Value::Time)
-        }
-        (serde_json::Value::String(text), _) => Value::Text(text.into()),
-        (serde_json::Value::Array(items), ty) => {
-            let item = if let Type::List(item) = ty { item } else { ty };
-            Value::List(items.into_iter().map(|value| value_of_json(value, item)).collect())
-        }
-        (object @ serde_json::Value::Object(_), _) => Value::Text(object.to_string().into()),
-    }
-}
-
-fn type_of_words(ty: &str, unit: Option<&str>) -> Option<Type> {
-    Some(match ty {
-        "number" => {
-            let units = [Measure::Plain, Measure::Percent, Measure::Bytes, Measure::Duration]
-                .into_iter()
-                .flat_map(|measure| [false, true].map(|per_second| Unit { measure, per_second }));
-            Type::Number(units.into_iter().find(|known| unit_word(*known) == unit)?)
-        }
-        "bool" => Type::Bool,
-        "text" => Type::Text,
-        "time" => Type::Time,
-        "list" => Type::List(Box::new(Type::Any)),
-        "any" => Type::Any,
-        _ => return None,
-    })
 }

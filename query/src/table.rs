@@ -19,7 +19,10 @@ pub struct Column {
 impl Column {
     /// A column of this name and type.
     pub fn new(name: &str, ty: Type) -> Column {
-        Column { name: name.into(), ty }
+        Column {
+            name: name.into(),
+            ty,
+        }
     }
 }
 
@@ -37,7 +40,11 @@ pub struct Table {
 impl Table {
     /// An empty table of these columns.
     pub fn new(columns: Vec<Column>) -> Table {
-        Table { columns, rows: Vec::new(), notes: Vec::new() }
+        Table {
+            columns,
+            rows: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Position of the column of this name.

@@ -1,11 +1,15 @@
 //! One table in every format, and what must never reach a terminal.
 
-use query::render::{Format, from_json, render, to_text};
+use query::answer::from_json;
+use query::render::{Format, render, to_text};
 use query::table::{Column, Table};
 use query::value::{Measure, Type, Unit, Value};
 
 fn number(measure: Measure) -> Type {
-    Type::Number(Unit { measure, per_second: false })
+    Type::Number(Unit {
+        measure,
+        per_second: false,
+    })
 }
 
 fn text(text: &str) -> Value {
@@ -112,13 +116,24 @@ fn json() {
 #[test]
 fn json_reads_back_as_the_same_table() {
     let read = from_json(&to_text(&sample(), Format::Json)).unwrap();
-    assert_eq!(to_text(&read, Format::Table), to_text(&sample(), Format::Table));
-    assert_eq!(to_text(&read, Format::Json), to_text(&sample(), Format::Json));
+    assert_eq!(
+        to_text(&read, Format::Table),
+        to_text(&sample(), Format::Table)
+    );
+    assert_eq!(
+        to_text(&read, Format::Json),
+        to_text(&sample(), Format::Json)
+    );
 }
 
 #[test]
 fn hostile_json_is_an_error() {
-    for body in ["", "[]", "{\"columns\":3}", "{\"columns\":[{\"name\":\"a\",\"type\":\"text\"}],\"rows\":[[]],\"notes\":[]}"] {
+    for body in [
+        "",
+        "[]",
+        "{\"columns\":3}",
+        "{\"columns\":[{\"name\":\"a\",\"type\":\"text\"}],\"rows\":[[]],\"notes\":[]}",
+    ] {
         assert!(from_json(body).is_err(), "{body}");
     }
 }
@@ -129,15 +144,29 @@ fn stored_text_never_moves_the_cursor() {
     table.rows.push(vec![text("red \u{1b}[31m\nnext\u{202e}")]);
     for format in [Format::Table, Format::Markdown] {
         let printed = to_text(&table, format);
-        assert!(!printed.contains('\u{1b}') && !printed.contains('\u{202e}'), "{printed:?}");
-        assert!(printed.replace("\\\\", "\\").contains("red \\u{1b}[31m\\nnext\\u{202e}"), "{printed:?}");
+        assert!(
+            !printed.contains('\u{1b}') && !printed.contains('\u{202e}'),
+            "{printed:?}"
+        );
+        assert!(
+            printed
+                .replace("\\\\", "\\")
+                .contains("red \\u{1b}[31m\\nnext\\u{202e}"),
+            "{printed:?}"
+        );
     }
 }
 
 #[test]
 fn a_narrow_terminal_wraps_and_loses_nothing() {
-    let mut table = Table::new(vec![Column::new("time", Type::Text), Column::new("detail", Type::Text)]);
-    table.rows.push(vec![text("02:00"), text("one two three four five six seven")]);
+    let mut table = Table::new(vec![
+        Column::new("time", Type::Text),
+        Column::new("detail", Type::Text),
+    ]);
+    table.rows.push(vec![
+        text("02:00"),
+        text("one two three four five six seven"),
+    ]);
     let mut out = Vec::new();
     render(&table, Format::Table, Some(30), &mut out).unwrap();
     let out = String::from_utf8(out).unwrap();

@@ -29,7 +29,11 @@ struct Label {
 
 impl Default for DeviceState {
     fn default() -> DeviceState {
-        DeviceState { offset: 0, newest: Nanos::MIN, labels: Vec::new() }
+        DeviceState {
+            offset: 0,
+            newest: Nanos::MIN,
+            labels: Vec::new(),
+        }
     }
 }
 
@@ -38,7 +42,9 @@ impl DeviceState {
     pub fn label_change(&self, name: &str, at: Nanos) -> Option<(Nanos, &SmolStr)> {
         let label = self.labels.iter().find(|l| l.name == name)?;
         let after = label.changes.partition_point(|(time, _)| *time <= at);
-        label.changes[..after].last().map(|(time, value)| (*time, value))
+        label.changes[..after]
+            .last()
+            .map(|(time, value)| (*time, value))
     }
 
     /// The label is `value` from `at` on, until its next change.
@@ -46,7 +52,10 @@ impl DeviceState {
         let label = match self.labels.iter_mut().position(|l| l.name == *name) {
             Some(found) => &mut self.labels[found],
             None => {
-                self.labels.push(Label { name: name.clone(), changes: Vec::new() });
+                self.labels.push(Label {
+                    name: name.clone(),
+                    changes: Vec::new(),
+                });
                 self.labels.last_mut().expect("it was pushed just now")
             }
         };
@@ -84,7 +93,11 @@ pub fn clock_candidate(report: &Report, arrival: Nanos) -> Option<Nanos> {
             arrival.saturating_sub(newest).min(0)
         }
     };
-    Some(if offset.saturating_abs() < OFFSET_MIN { 0 } else { offset })
+    Some(if offset.saturating_abs() < OFFSET_MIN {
+        0
+    } else {
+        offset
+    })
 }
 
 /// The offset as signal `clock_offset` carries it.
@@ -104,7 +117,10 @@ mod tests {
     #[test]
     fn an_offset_is_replaced_by_two_seconds_or_more() {
         let check = |current: Nanos, candidate: Nanos, expected: Nanos| {
-            assert_eq!(replaced_offset(current, Some(candidate)).unwrap_or(current), expected);
+            assert_eq!(
+                replaced_offset(current, Some(candidate)).unwrap_or(current),
+                expected
+            );
         };
         check(0, 2 * SECOND, 2 * SECOND);
         check(-7200 * SECOND, -7201 * SECOND, -7200 * SECOND);
@@ -117,7 +133,11 @@ mod tests {
         let mut state = DeviceState::default();
         state.set_label(&"role".into(), 30, &"web".into());
         state.set_label(&"role".into(), 10, &"sql".into());
-        let value = |name, at| state.label_change(name, at).map(|(_, value)| value.as_str());
+        let value = |name, at| {
+            state
+                .label_change(name, at)
+                .map(|(_, value)| value.as_str())
+        };
         assert_eq!(value("role", 9), None);
         assert_eq!(value("role", 29), Some("sql"));
         assert_eq!(value("role", 30), Some("web"));

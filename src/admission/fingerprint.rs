@@ -80,11 +80,18 @@ mod tests {
     use crate::report::Samples;
 
     fn report(fields: &[(&str, f64)]) -> Report {
-        let fields = fields.iter().map(|(n, v)| (SmolStr::new(n), Value::Number(*v))).collect();
+        let fields = fields
+            .iter()
+            .map(|(n, v)| (SmolStr::new(n), Value::Number(*v)))
+            .collect();
         Report {
             device: "d".into(),
             time: Some(7),
-            signals: vec![Samples { family: "device".into(), key: "".into(), fields }],
+            signals: vec![Samples {
+                family: "device".into(),
+                key: "".into(),
+                fields,
+            }],
             ..Report::default()
         }
     }
@@ -94,7 +101,12 @@ mod tests {
         let first = fingerprint(&report(&[("cpu", 1.0), ("mem", 2.0)]));
         assert_eq!(first, fingerprint(&report(&[("mem", 2.0), ("cpu", 1.0)])));
         assert_ne!(first, fingerprint(&report(&[("mem", 1.0), ("cpu", 2.0)])));
-        let again = Report { sent: Some(9), arrived: Some(10), line: 3, ..report(&[("cpu", 1.0), ("mem", 2.0)]) };
+        let again = Report {
+            sent: Some(9),
+            arrived: Some(10),
+            line: 3,
+            ..report(&[("cpu", 1.0), ("mem", 2.0)])
+        };
         assert_eq!(first, fingerprint(&again));
     }
 }

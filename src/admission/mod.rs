@@ -56,7 +56,8 @@ impl Admission {
                     device.set_label(&row.instance, corrected, value);
                 }
             } else if row.table == system.plain
-                && let Some((_, Value::Number(seconds))) = row.cells.iter().find(|(c, _)| *c == system.clock_offset)
+                && let Some((_, Value::Number(seconds))) =
+                    row.cells.iter().find(|(c, _)| *c == system.clock_offset)
             {
                 device.offset = device::offset_of_seconds(*seconds);
             }

@@ -6,7 +6,10 @@ use storage::{ColumnId, Error, Store, TableId, TableKind, ValueType};
 
 /// See the module.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "each field is the table or column of its name in engine::tables")]
+#[expect(
+    missing_docs,
+    reason = "each field is the table or column of its name in engine::tables"
+)]
 pub struct SystemTables {
     pub report: TableId,
     pub interval: ColumnId,
@@ -44,8 +47,12 @@ const DECISION_TYPES: [ValueType; DECISION_COLUMNS.len()] = [
 ];
 
 /// Types of [`DELIVERY_COLUMNS`].
-const DELIVERY_TYPES: [ValueType; DELIVERY_COLUMNS.len()] =
-    [ValueType::Number, ValueType::Number, ValueType::Text, ValueType::Text];
+const DELIVERY_TYPES: [ValueType; DELIVERY_COLUMNS.len()] = [
+    ValueType::Number,
+    ValueType::Number,
+    ValueType::Text,
+    ValueType::Text,
+];
 
 impl SystemTables {
     /// Finds them, making those that are missing.

@@ -23,12 +23,21 @@ impl Types {
         for signal in catalog.signals.iter().filter(|signal| signal.declared) {
             let family = &catalog.families[signal.family.index()].name;
             if let Some(ty) = stored_type(&signal.ty) {
-                types.signals.entry(family.clone()).or_default().insert(signal.field.clone(), ty);
+                types
+                    .signals
+                    .entry(family.clone())
+                    .or_default()
+                    .insert(signal.field.clone(), ty);
             }
         }
         for event in &catalog.events {
             let fields = types.events.entry(event.name.clone()).or_default();
-            fields.extend(event.fields.iter().filter_map(|(name, ty)| Some((name.clone(), stored_type(ty)?))));
+            fields.extend(
+                event
+                    .fields
+                    .iter()
+                    .filter_map(|(name, ty)| Some((name.clone(), stored_type(ty)?))),
+            );
         }
         types
     }
@@ -64,7 +73,11 @@ pub(super) fn fit(value: &Value, ty: ValueType) -> Result<Value, String> {
             .map(Value::Time)
             .ok_or_else(|| format!("\"{text}\" is not a time like 2026-06-09T02:00:00Z")),
         _ if value.value_type() == ty => Ok(value.clone()),
-        _ => Err(format!("{} is expected here, {} came", noun(ty), shown(value))),
+        _ => Err(format!(
+            "{} is expected here, {} came",
+            noun(ty),
+            shown(value)
+        )),
     }
 }
 

@@ -32,7 +32,10 @@ impl State {
     }
 
     pub fn sources(&self) -> Vec<Source> {
-        let source = |(name, text): &(String, String)| Source { name: name.clone(), text: text.clone() };
+        let source = |(name, text): &(String, String)| Source {
+            name: name.clone(),
+            text: text.clone(),
+        };
         self.rules.iter().map(source).collect()
     }
 }
@@ -42,7 +45,12 @@ impl Core {
     pub(super) fn checkpoint(&self) -> Vec<u8> {
         let state = State {
             version: VERSION,
-            rules: self.rules.sources.iter().map(|s| (s.name.clone(), s.text.clone())).collect(),
+            rules: self
+                .rules
+                .sources
+                .iter()
+                .map(|s| (s.name.clone(), s.text.clone()))
+                .collect(),
             engine: self.engine.checkpoint(),
             admission: self.admission.clone(),
             ledger: self.ledger.state(),

@@ -55,16 +55,26 @@ pub(super) struct LedgerState {
 
 impl Ledger {
     pub fn new(target: Option<SmolStr>) -> Ledger {
-        Ledger { target, ..Ledger::default() }
+        Ledger {
+            target,
+            ..Ledger::default()
+        }
     }
 
     pub fn state(&self) -> LedgerState {
-        LedgerState { stored_number: self.stored_number, pending: self.pending.values().cloned().collect() }
+        LedgerState {
+            stored_number: self.stored_number,
+            pending: self.pending.values().cloned().collect(),
+        }
     }
 
     pub fn restore(&mut self, state: LedgerState) {
         self.stored_number = state.stored_number;
-        self.pending = state.pending.into_iter().map(|p| (p.decision.number, p)).collect();
+        self.pending = state
+            .pending
+            .into_iter()
+            .map(|p| (p.decision.number, p))
+            .collect();
     }
 
     /// From here to [`Ledger::end_recovery`] decisions are compared with the log instead of being stored.
@@ -78,7 +88,10 @@ impl Ledger {
             if number > self.stored_number {
                 self.unstored.push(decision);
             } else {
-                self.warn(format!("decision {number} is made again by the log, which does not hold it: {}", decision.to_line()));
+                self.warn(format!(
+                    "decision {number} is made again by the log, which does not hold it: {}",
+                    decision.to_line()
+                ));
             }
         }
     }
@@ -100,7 +113,11 @@ impl Ledger {
         if self.unstored.is_empty() {
             return None;
         }
-        let mut rows: Vec<Row> = self.unstored.iter().map(|d| decision_row(d, system)).collect();
+        let mut rows: Vec<Row> = self
+            .unstored
+            .iter()
+            .map(|d| decision_row(d, system))
+            .collect();
         let room = PENDING_MAX.saturating_sub(self.pending.len());
         let notify = self.unstored.iter().filter(|d| d.notify);
         for (at, decision) in notify.enumerate() {
@@ -124,7 +141,8 @@ impl Ledger {
 
     /// They are in the log now.
     pub fn stored(&mut self) {
-        self.unreleased.extend(self.unstored.drain(..).map(Arc::new));
+        self.unreleased
+            .extend(self.unstored.drain(..).map(Arc::new));
     }
 
     /// What became durable.
@@ -173,13 +191,22 @@ impl Ledger {
         if decision.notify {
             self.pending_version += 1;
             let last = decision.time;
-            self.pending.insert(decision.number, Pending { decision: Arc::new(decision), attempts: 0, last });
+            self.pending.insert(
+                decision.number,
+                Pending {
+                    decision: Arc::new(decision),
+                    attempts: 0,
+                    last,
+                },
+            );
         }
     }
 
     fn observe_delivery(&mut self, row: &Row, system: &SystemTables) {
         let [decision, attempt, status, _] = system.delivery_columns;
-        let Some(Value::Number(number)) = cell(row, decision) else { return };
+        let Some(Value::Number(number)) = cell(row, decision) else {
+            return;
+        };
         let number = *number as u64;
         self.pending_version += 1;
         match cell(row, status) {
@@ -221,7 +248,10 @@ impl Ledger {
 }
 
 fn cell(row: &Row, column: ColumnId) -> Option<&Value> {
-    row.cells.iter().find(|(c, _)| *c == column).map(|(_, value)| value)
+    row.cells
+        .iter()
+        .find(|(c, _)| *c == column)
+        .map(|(_, value)| value)
 }
 
 /// The row of table `decision` that holds this decision.
@@ -242,7 +272,9 @@ fn decision_row(decision: &Decision, system: &SystemTables) -> Row {
         text(&format!("{:016x}", decision.rule_version)),
     ];
     let cells = system.decision_columns.iter().zip(values);
-    let mut cells: Vec<_> = cells.filter_map(|(column, value)| Some((*column, value?))).collect();
+    let mut cells: Vec<_> = cells
+        .filter_map(|(column, value)| Some((*column, value?)))
+        .collect();
     cells.sort_unstable_by_key(|(column, _)| *column);
     Row {
         table: system.decision,
@@ -269,17 +301,27 @@ pub fn decision_of_row(row: &Row, columns: &DecisionColumns, schema: &Schema) ->
         _ => None,
     };
     let word = text(severity);
-    let severities = [Severity::Info, Severity::Warn, Severity::Critical, Severity::P1];
+    let severities = [
+        Severity::Info,
+        Severity::Warn,
+        Severity::Critical,
+        Severity::P1,
+    ];
     Some(Decision {
         number: count(number)?,
         time: row.time,
         rule: row.instance.clone(),
         device: row.device,
-        client: schema.device_def(row.device).map(|def| def.client).unwrap_or_default(),
+        client: schema
+            .device_def(row.device)
+            .map(|def| def.client)
+            .unwrap_or_default(),
         subject: text(subject)?,
         key: text(key),
         state: State::parse(&text(state)?)?,
-        severity: severities.into_iter().find(|s| word.as_deref() == Some(s.word())),
+        severity: severities
+            .into_iter()
+            .find(|s| word.as_deref() == Some(s.word())),
         message: text(message)?.to_string(),
         reason: text(reason).map(|reason| reason.to_string()),
         alert: count(alert)?,
@@ -302,5 +344,12 @@ fn raw_attempt_row(attempt: &Attempt, device: storage::DeviceId, system: &System
     ];
     let mut cells: Vec<_> = system.delivery_columns.into_iter().zip(values).collect();
     cells.sort_unstable_by_key(|(column, _)| *column);
-    Row { table: system.delivery, device, instance: attempt.target.clone(), time: attempt.time, offset: 0, cells }
+    Row {
+        table: system.delivery,
+        device,
+        instance: attempt.target.clone(),
+        time: attempt.time,
+        offset: 0,
+        cells,
+    }
 }

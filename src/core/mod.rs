@@ -300,7 +300,14 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                self.engine.install(rules.program.clone(), record.arrival);
+                let past = self.store.records(1).into_iter().flatten().map_while(Result::ok);
+                let mut past = past.take_while(|past| past.seq < record.seq);
+                self.engine.install(
+                    rules.program.clone(),
+                    record.arrival,
+                    &mut past,
+                    self.store.schema(),
+                );
                 self.rules = rules;
             }
             Err(error) => self.ledger.warn(format!(

@@ -45,7 +45,12 @@ pub enum OpenError {
 
 impl Core {
     /// Opens the store on `disk` at the instant `now` and puts `rules` into force.
-    pub fn open(disk: Arc<dyn Disk>, options: Options, rules: &RuleSet, now: Nanos) -> Result<Opened, OpenError> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        rules: &RuleSet,
+        now: Nanos,
+    ) -> Result<Opened, OpenError> {
         let opened = Store::open(disk, options.store)?;
         let mut store = opened.store;
         let had_records = store.last_seq() > 0;
@@ -67,22 +72,38 @@ impl Core {
         let from = match &opened.checkpoint {
             Some(checkpoint) if core.restore(&checkpoint.bytes) => checkpoint.seq + 1,
             Some(_) => {
-                core.ledger.warn("the checkpoint cannot be used; the whole log is read instead".to_owned());
+                core.ledger.warn(
+                    "the checkpoint cannot be used; the whole log is read instead".to_owned(),
+                );
                 1
             }
             None => 1,
         };
         let records_replayed = core.replay_log(from)?;
         core.last_arrival = core.last_arrival.max(core.store.last_arrival());
-        let released = core.begin(had_records, rules, now).map_err(OpenError::Refused)?;
+        let released = core
+            .begin(had_records, rules, now)
+            .map_err(OpenError::Refused)?;
         let warnings = core.ledger.take_warnings();
-        Ok(Opened { core, released, damage: opened.damage, warnings, records_replayed })
+        Ok(Opened {
+            core,
+            released,
+            damage: opened.damage,
+            warnings,
+            records_replayed,
+        })
     }
 
     fn restore(&mut self, bytes: &[u8]) -> bool {
-        let Some(state) = State::read(bytes) else { return false };
-        let Ok(rules) = RuleSet::check(state.sources()) else { return false };
-        let Ok(engine) = Engine::restore(&state.engine, rules.program.clone()) else { return false };
+        let Some(state) = State::read(bytes) else {
+            return false;
+        };
+        let Ok(rules) = RuleSet::check(state.sources()) else {
+            return false;
+        };
+        let Ok(engine) = Engine::restore(&state.engine, rules.program.clone()) else {
+            return false;
+        };
         self.engine = engine;
         self.types = Types::of(&rules.program.catalog);
         self.rules = rules;
@@ -102,15 +123,22 @@ impl Core {
         for record in reader.records(from)? {
             let record = record?;
             count += 1;
-            let derived = record.rows.iter().all(|row| self.system.is_derived(row.table));
+            let derived = record
+                .rows
+                .iter()
+                .all(|row| self.system.is_derived(row.table));
             if derived {
                 // It follows from what came before it.
                 self.replay_group(&mut group);
-                self.ledger.observe(&record, &self.system, self.store.schema());
+                self.ledger
+                    .observe(&record, &self.system, self.store.schema());
                 self.last_arrival = self.last_arrival.max(record.arrival);
                 continue;
             }
-            if group.last().is_some_and(|last| last.arrival != record.arrival) {
+            if group
+                .last()
+                .is_some_and(|last| last.arrival != record.arrival)
+            {
                 self.replay_group(&mut group);
             }
             group.push(record);
@@ -134,7 +162,12 @@ impl Core {
     }
 
     /// Logs what this start brings: decisions the crash cut off, our own absence, the rules.
-    fn begin(&mut self, had_records: bool, rules: &RuleSet, now: Nanos) -> Result<Vec<Arc<Decision>>, Refusal> {
+    fn begin(
+        &mut self,
+        had_records: bool,
+        rules: &RuleSet,
+        now: Nanos,
+    ) -> Result<Vec<Arc<Decision>>, Refusal> {
         let unless_full = |result: Result<(), Refusal>| match result {
             Err(Refusal::ReadOnly) => Ok(()),
             other => other,

@@ -18,15 +18,25 @@ impl RuleSet {
     pub fn check(sources: Vec<Source>) -> Result<RuleSet, RuleErrors> {
         let checked = query::check::program(&sources);
         match checked.program {
-            Some(program) => Ok(RuleSet { sources, program: Arc::new(program) }),
-            None => Err(RuleErrors(query::diagnostic::render(&checked.diagnostics, &sources, false))),
+            Some(program) => Ok(RuleSet {
+                sources,
+                program: Arc::new(program),
+            }),
+            None => Err(RuleErrors(query::diagnostic::render(
+                &checked.diagnostics,
+                &sources,
+                false,
+            ))),
         }
     }
 
     /// True when both have the same files with the same text.
     pub fn same_text(&self, other: &RuleSet) -> bool {
         let text = |set: &RuleSet| -> Vec<(String, String)> {
-            set.sources.iter().map(|s| (s.name.clone(), s.text.clone())).collect()
+            set.sources
+                .iter()
+                .map(|s| (s.name.clone(), s.text.clone()))
+                .collect()
         };
         text(self) == text(other)
     }

@@ -104,14 +104,26 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Takes in what a record says without deciding anything: warming up for a new rule set.
-    pub fn warm(&mut self, record: &Record, schema: &Schema) {
-        self.learn(schema);
-        self.seq = record.seq;
-        self.now = self.now.max(record.arrival);
-        self.enter(record, schema);
-        self.dirty.clear();
-        for device in self.devices.iter_mut().flatten() {
+    /// Puts another rule set in force at `at`. `past` are all records so far, in order: the new set is warmed
+    /// up over them aside. What is unchanged keeps its alerts, what changed closes them, and everything is
+    /// decided anew.
+    pub fn install(
+        &mut self,
+        program: Arc<Program>,
+        at: Nanos,
+        past: &mut dyn Iterator<Item = Record>,
+        schema: &Schema,
+    ) {
+        let mut fresh = Engine::new(program);
+        for record in past {
+            fresh.learn(schema);
+            fresh.seq = record.seq;
+            fresh.now = fresh.now.max(record.arrival);
+            fresh.enter(&record, schema);
+            fresh.dirty.clear();
+        }
+        fresh.now = fresh.now.max(at);
+        for device in fresh.devices.iter_mut().flatten() {
             device
                 .rules
                 .iter_mut()
@@ -121,11 +133,13 @@ impl Engine {
                 .iter_mut()
                 .for_each(|watch| watch.fresh.clear());
         }
+        let old = std::mem::replace(self, Engine::new(Arc::default()));
+        fresh.adopt(old);
+        *self = fresh;
     }
 
-    /// Takes over from the engine of the rule set before, at the present instant: what is unchanged keeps its
-    /// alerts, what changed closes them, and everything is decided anew.
-    pub fn adopt(&mut self, mut old: Engine) {
+    /// Takes over from the engine of the rule set before.
+    fn adopt(&mut self, mut old: Engine) {
         self.decided = old.decided;
         self.decisions = old.take_decisions();
         self.outages = std::mem::take(&mut old.outages);

@@ -102,16 +102,27 @@ pub async fn run(
 }
 
 /// One attempt and how it ended.
-async fn attempt(webhook: &Webhook, pending: &Pending, policy: &Policy, clock: &dyn Clock) -> Attempt {
+async fn attempt(
+    webhook: &Webhook,
+    pending: &Pending,
+    policy: &Policy,
+    clock: &dyn Clock,
+) -> Attempt {
     let number = pending.attempts + 1;
     let outcome = webhook.send(&pending.decision, clock.now()).await;
     let (status, detail) = match outcome {
         Ok(detail) => (Status::Delivered, detail),
-        Err(failure) if failure.is_final || number >= policy.attempts_max => (Status::Failed, failure.detail),
+        Err(failure) if failure.is_final || number >= policy.attempts_max => {
+            (Status::Failed, failure.detail)
+        }
         Err(failure) => (Status::Retry, failure.detail),
     };
     if status != Status::Delivered {
-        tracing::warn!("delivery of decision {}: {}: {detail}", pending.decision.number, status.word());
+        tracing::warn!(
+            "delivery of decision {}: {}: {detail}",
+            pending.decision.number,
+            status.word()
+        );
     }
     Attempt {
         decision: pending.decision.number,

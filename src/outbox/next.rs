@@ -22,7 +22,12 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { pause_first: 2 * SECOND, pause_max: 15 * 60 * SECOND, attempts_max: 16, seed: 0 }
+        Policy {
+            pause_first: 2 * SECOND,
+            pause_max: 15 * 60 * SECOND,
+            attempts_max: 16,
+            seed: 0,
+        }
     }
 }
 
@@ -61,11 +66,17 @@ fn due(pending: &Pending, policy: &Policy) -> Nanos {
         return Nanos::MIN;
     }
     let doublings = (pending.attempts - 1).min(30);
-    let pause = policy.pause_first.saturating_mul(1 << doublings).min(policy.pause_max);
+    let pause = policy
+        .pause_first
+        .saturating_mul(1 << doublings)
+        .min(policy.pause_max);
     // Between three quarters and five quarters of the pause, the same each time it is asked.
-    let random = mix(policy.seed ^ pending.decision.number.rotate_left(17) ^ u64::from(pending.attempts));
+    let random =
+        mix(policy.seed ^ pending.decision.number.rotate_left(17) ^ u64::from(pending.attempts));
     let jitter = (pause / 2) as i128 * i128::from(random >> 32) >> 32;
-    pending.last.saturating_add(pause - pause / 4 + jitter as Nanos)
+    pending
+        .last
+        .saturating_add(pause - pause / 4 + jitter as Nanos)
 }
 
 /// The finaliser of splitmix64 (Steele, Lea, Flood 2014).
@@ -112,26 +123,43 @@ mod tests {
     #[test]
     fn order_within_an_alert_and_no_waiting_between_alerts() {
         let check = |list: &[(u64, u64, u32, i64)], now: i64, expected: Next| {
-            assert_eq!(next(&open(list), &Policy::default(), now * SECOND), expected);
+            assert_eq!(
+                next(&open(list), &Policy::default(), now * SECOND),
+                expected
+            );
         };
         check(&[], 0, Next::Idle);
         check(&[(1, 1, 0, 0), (2, 2, 0, 0)], 0, Next::Send(0));
         // The first has just failed: its own end waits, the other alert does not.
-        check(&[(1, 1, 1, 100), (2, 1, 0, 100), (3, 3, 0, 100)], 101, Next::Send(2));
+        check(
+            &[(1, 1, 1, 100), (2, 1, 0, 100), (3, 3, 0, 100)],
+            101,
+            Next::Send(2),
+        );
         check(&[(1, 1, 1, 100), (2, 1, 0, 100)], 103, Next::Send(0));
     }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_are_spread() {
         let policy = Policy::default();
-        let pause = |attempts, seed| match next(&open(&[(1, 1, attempts, 0)]), &Policy { seed, ..policy.clone() }, 0) {
+        let pause = |attempts, seed| match next(
+            &open(&[(1, 1, attempts, 0)]),
+            &Policy {
+                seed,
+                ..policy.clone()
+            },
+            0,
+        ) {
             Next::Wait(until) => until,
             other => panic!("{other:?}"),
         };
         for (attempts, middle) in [(1, 2), (2, 4), (4, 16), (12, 900), (15, 900)] {
             let pause = pause(attempts, 7);
             let middle = middle * SECOND;
-            assert!((middle - middle / 4..=middle + middle / 4).contains(&pause), "{attempts}: {pause}");
+            assert!(
+                (middle - middle / 4..=middle + middle / 4).contains(&pause),
+                "{attempts}: {pause}"
+            );
         }
         assert_ne!(pause(3, 1), pause(3, 2));
     }

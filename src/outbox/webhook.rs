@@ -52,15 +52,29 @@ pub struct Failure {
 impl Webhook {
     /// Err: what is wrong with the settings.
     pub fn new(settings: WebhookSettings) -> Result<Webhook, String> {
-        let url: Uri = settings.url.parse().map_err(|error| format!("webhook url {:?}: {error}", settings.url))?;
+        let url: Uri = settings
+            .url
+            .parse()
+            .map_err(|error| format!("webhook url {:?}: {error}", settings.url))?;
         if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
-            return Err(format!("webhook url {:?}: expected one like https://host/path", settings.url));
+            return Err(format!(
+                "webhook url {:?}: expected one like https://host/path",
+                settings.url
+            ));
         }
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .build();
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .build(connector);
-        Ok(Webhook { settings, url, client })
+        Ok(Webhook {
+            settings,
+            url,
+            client,
+        })
     }
 
     /// Its name in the delivery log.
@@ -75,11 +89,17 @@ impl Webhook {
             .method(Method::POST)
             .uri(self.url.clone())
             .header("content-type", "application/json")
-            .header("user-agent", concat!("afterboot/", env!("CARGO_PKG_VERSION")))
+            .header(
+                "user-agent",
+                concat!("afterboot/", env!("CARGO_PKG_VERSION")),
+            )
             .header("webhook-id", id(decision))
             .header("webhook-timestamp", (now / SECOND).to_string())
             .body(Full::new(Bytes::from(body)));
-        let request = request.map_err(|error| Failure { detail: error.to_string(), is_final: true })?;
+        let request = request.map_err(|error| Failure {
+            detail: error.to_string(),
+            is_final: true,
+        })?;
         match tokio::time::timeout(self.settings.timeout, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(Failure {
@@ -90,19 +110,26 @@ impl Webhook {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<String, Failure> {
-        let answer = self.client.request(request).await.map_err(|error| Failure {
-            detail: short(&reasons(&error)),
-            is_final: false,
-        })?;
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| Failure {
+                detail: short(&reasons(&error)),
+                is_final: false,
+            })?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await;
         let text = body.map(|body| body.to_bytes()).unwrap_or_default();
         let detail = short(format!("{status} {}", String::from_utf8_lossy(&text)).trim());
         if status.is_success() {
             return Ok(detail);
         }
         // What a target refuses as wrong stays wrong; too busy, too early, timed out and moved do not.
-        let is_final = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429);
+        let is_final = status.is_client_error()
+            && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429);
         Err(Failure { detail, is_final })
     }
 }
@@ -114,7 +141,11 @@ fn id(decision: &Decision) -> String {
 
 /// The body: the decision line, its numbers and a link to the alert's explanation.
 pub fn payload(decision: &Decision, link_base: &str) -> Json {
-    let link = format!("{}/api/v1/alerts/{}/why", link_base.trim_end_matches('/'), decision.alert);
+    let link = format!(
+        "{}/api/v1/alerts/{}/why",
+        link_base.trim_end_matches('/'),
+        decision.alert
+    );
     json!({
         "id": id(decision),
         "type": format!("alert.{}", decision.state.word()),

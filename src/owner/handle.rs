@@ -122,7 +122,11 @@ impl OwnerHandle {
 
     /// Store, rules and clock as of the last commit.
     pub fn view(&self) -> View {
-        self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Every decision after number `after` (None: from now on). What is no longer remembered is in table `decision`.
@@ -151,7 +155,13 @@ impl OwnerHandle {
         match self.shared.health.load(Ordering::Acquire) {
             0 => Health::Ready,
             1 => Health::ReadOnly,
-            _ => Health::Failed(self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            _ => Health::Failed(
+                self.shared
+                    .failure
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            ),
         }
     }
 
@@ -171,7 +181,10 @@ impl OwnerHandle {
     /// Remembers that the server was not listening: silence then says nothing about a device.
     fn busy(&self) -> Refusal {
         let clock = self.shared.metrics.clock();
-        let _ = self.shared.busy_since.compare_exchange(0, clock, Ordering::AcqRel, Ordering::Acquire);
+        let _ =
+            self.shared
+                .busy_since
+                .compare_exchange(0, clock, Ordering::AcqRel, Ordering::Acquire);
         self.shared.metrics.refused_busy();
         Refusal::Busy
     }

@@ -1,11 +1,13 @@
 //! The owner's figures, counted where the work is done, read by `/metrics`.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use crate::core::{Receipt, Refusal};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use storage::Nanos;
 
 /// Upper bounds of the turn histogram, in seconds; the last bucket has none.
-pub const TURN_BOUNDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+pub const TURN_BOUNDS: [f64; 10] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
+];
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -86,7 +88,10 @@ impl Metrics {
     /// One turn took so long.
     pub(super) fn turn(&self, nanos: u64) {
         let seconds = nanos as f64 / 1e9;
-        let bucket = TURN_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(TURN_BOUNDS.len());
+        let bucket = TURN_BOUNDS
+            .iter()
+            .position(|bound| seconds <= *bound)
+            .unwrap_or(TURN_BOUNDS.len());
         self.turn_buckets[bucket].fetch_add(1, Relaxed);
         self.turn_nanos.fetch_add(nanos, Relaxed);
         self.turns.fetch_add(1, Relaxed);

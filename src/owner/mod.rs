@@ -57,7 +57,11 @@ pub fn start(
     let shared = Arc::new(Shared {
         queue,
         queued_bytes: AtomicUsize::new(0),
-        view: RwLock::new(View { snapshot: core.snapshot(), program: core.rules().program.clone(), clock: now }),
+        view: RwLock::new(View {
+            snapshot: core.snapshot(),
+            program: core.rules().program.clone(),
+            clock: now,
+        }),
         stream: stream::Stream::new(core.last_decision()),
         metrics: metrics::Metrics::default(),
         health: AtomicU8::new(0),
@@ -70,6 +74,8 @@ pub fn start(
     shared.metrics.set_clock(now);
     shared.stream.release(released);
     let owner = turn::Owner::new(core, clock, commands, shared.clone(), pending, options);
-    std::thread::Builder::new().name("owner".into()).spawn(move || owner.run())?;
+    std::thread::Builder::new()
+        .name("owner".into())
+        .spawn(move || owner.run())?;
     Ok(OwnerHandle { shared })
 }

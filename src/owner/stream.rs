@@ -29,7 +29,11 @@ pub struct Subscription {
 impl Stream {
     /// Nothing is remembered yet; `before` is the number of the last decision made.
     pub fn new(before: u64) -> Stream {
-        Stream { before, recent: Mutex::default(), sender: broadcast::channel(REMEMBERED).0 }
+        Stream {
+            before,
+            recent: Mutex::default(),
+            sender: broadcast::channel(REMEMBERED).0,
+        }
     }
 
     /// Hands out released decisions, in order.
@@ -51,10 +55,20 @@ impl Stream {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.sender.subscribe();
         let Some(after) = after else {
-            return Subscription { backlog: Vec::new(), live, gap: false };
+            return Subscription {
+                backlog: Vec::new(),
+                live,
+                gap: false,
+            };
         };
-        let backlog: Vec<_> = recent.iter().filter(|d| d.number > after).cloned().collect();
-        let gap = recent.front().map_or(self.before > after, |oldest| oldest.number > after + 1);
+        let backlog: Vec<_> = recent
+            .iter()
+            .filter(|d| d.number > after)
+            .cloned()
+            .collect();
+        let gap = recent
+            .front()
+            .map_or(self.before > after, |oldest| oldest.number > after + 1);
         Subscription { backlog, live, gap }
     }
 }

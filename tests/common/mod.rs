@@ -21,7 +21,10 @@ pub fn minute(minutes: i64) -> Nanos {
 }
 
 pub fn rules(text: &str) -> RuleSet {
-    let source = Source { name: "test.rules".into(), text: text.into() };
+    let source = Source {
+        name: "test.rules".into(),
+        text: text.into(),
+    };
     RuleSet::check(vec![source]).unwrap()
 }
 
@@ -31,7 +34,11 @@ pub fn native(text: &str) -> Body {
 
 pub fn body(text: &str, manner: Manner) -> Body {
     let lines = native::decode(text.as_bytes(), None, Mode::Live).unwrap();
-    Body { lines, manner, bytes: text.len() }
+    Body {
+        lines,
+        manner,
+        bytes: text.len(),
+    }
 }
 
 pub fn open_on(disk: &SimDisk, now: Nanos) -> Opened {
@@ -41,8 +48,15 @@ pub fn open_on(disk: &SimDisk, now: Nanos) -> Opened {
 
 /// A small log, so that a disk in memory is quickly made.
 pub fn options() -> Options {
-    let store = storage::Options { wal_step_bytes: 64 << 10, reserve_bytes: 16 << 10, ..storage::Options::default() };
-    Options { store, target: Some("webhook".into()) }
+    let store = storage::Options {
+        wal_step_bytes: 64 << 10,
+        reserve_bytes: 16 << 10,
+        ..storage::Options::default()
+    };
+    Options {
+        store,
+        target: Some("webhook".into()),
+    }
 }
 
 pub fn open() -> Core {
@@ -52,11 +66,16 @@ pub fn open() -> Core {
 /// Every row of a table that is durable, in the order of the log.
 pub fn rows(core: &Core, kind: TableKind, table: &str) -> Vec<(Nanos, Row)> {
     let snapshot = core.snapshot();
-    let Some(table) = snapshot.schema().find_table(kind, table) else { return Vec::new() };
+    let Some(table) = snapshot.schema().find_table(kind, table) else {
+        return Vec::new();
+    };
     let records = snapshot.records(1).unwrap();
     let rows = records.flat_map(|record| {
         let record = record.unwrap();
-        record.rows.into_iter().map(move |row| (record.arrival, row))
+        record
+            .rows
+            .into_iter()
+            .map(move |row| (record.arrival, row))
     });
     rows.filter(|(_, row)| row.table == table).collect()
 }
@@ -68,28 +87,48 @@ pub fn reports(core: &Core) -> usize {
 /// One cell of each row of a table.
 pub fn column(core: &Core, kind: TableKind, table: &str, name: &str) -> Vec<Value> {
     let snapshot = core.snapshot();
-    let Some(id) = snapshot.schema().find_table(kind, table) else { return Vec::new() };
-    let Some(column) = snapshot.schema().find_column(id, name) else { return Vec::new() };
+    let Some(id) = snapshot.schema().find_table(kind, table) else {
+        return Vec::new();
+    };
+    let Some(column) = snapshot.schema().find_column(id, name) else {
+        return Vec::new();
+    };
     let rows = rows(core, kind, table).into_iter();
-    rows.filter_map(|(_, row)| row.cells.into_iter().find(|(c, _)| *c == column).map(|(_, v)| v)).collect()
+    rows.filter_map(|(_, row)| {
+        row.cells
+            .into_iter()
+            .find(|(c, _)| *c == column)
+            .map(|(_, v)| v)
+    })
+    .collect()
 }
 
 /// The ledger as stored.
 pub fn decisions(core: &Core) -> Vec<Decision> {
     let rows = rows(core, TableKind::System, "decision").into_iter();
-    rows.map(|(_, row)| decision_of_row(&row, core.system(), core.store().schema()).unwrap()).collect()
+    rows.map(|(_, row)| decision_of_row(&row, core.system(), core.store().schema()).unwrap())
+        .collect()
 }
 
 /// `12:05:00 rule state` of each decision, seconds cut off to whole ones.
 pub fn told(decisions: &[Decision]) -> Vec<String> {
     let word = |d: &Decision| {
         let seconds = (d.time - minute(0)).div_euclid(storage::SECOND);
-        format!("{:02}:{:02}:{:02} {} {}", seconds / 3600, seconds / 60 % 60, seconds % 60, d.rule, d.state.word())
+        format!(
+            "{:02}:{:02}:{:02} {} {}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60,
+            d.rule,
+            d.state.word()
+        )
     };
     decisions.iter().map(word).collect()
 }
 
 /// RFC 3339.
 pub fn stamp(time: Nanos) -> String {
-    jiff::Timestamp::from_nanosecond(time.into()).unwrap().to_string()
+    jiff::Timestamp::from_nanosecond(time.into())
+        .unwrap()
+        .to_string()
 }

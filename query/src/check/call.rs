@@ -77,6 +77,13 @@ impl Checker<'_> {
     /// `f(a over D before T).x`
     pub fn call(&mut self, call: &Call, span: Span) -> Expr {
         let name = call.name.text.as_str();
+        if self.group.is_some()
+            && call.over.is_none()
+            && call.fields.is_empty()
+            && let Some(func) = super::query::aggregate_func(name)
+        {
+            return self.group_aggregate(call, func, span);
+        }
         if let Some(field) = call.fields.first()
             && (name != "last" || call.over.is_some())
         {

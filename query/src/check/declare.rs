@@ -33,7 +33,8 @@ impl<'a> Checker<'a> {
                 StatementKind::Signal(signal) => self.declare_signal(signal, statement.span),
                 StatementKind::Event { name, fields } => self.declare_event(name, fields),
                 StatementKind::Label(name) => {
-                    if self.first_of("label", name) && !self.catalog.labels.contains(&name.text) {
+                    let first = self.first_of("label", name);
+                    if first && !self.catalog.labels.contains(&name.text) {
                         self.catalog.labels.push(name.text.clone());
                     }
                 }

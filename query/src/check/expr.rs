@@ -446,9 +446,16 @@ impl<'a> Checker<'a> {
             if let Some(found) = self.implicit(first) {
                 return found;
             }
-            if self.scope.detached {
-                return self.unknown_name(path);
+        } else if path.parts.iter().all(|p| p.filter.is_none()) {
+            // A column may have the dotted text it was made from as its name.
+            let dotted = path.dotted();
+            if let Some(at) = self.scope.columns.iter().position(|c| c.name == dotted) {
+                let ty = self.scope.columns[at].ty.clone();
+                return of(Node::Column(at as u32), ty);
             }
+        }
+        if self.scope.detached {
+            return self.unknown_name(path);
         }
         if let Some(thing) = self.binder(&first.text).cloned() {
             return self.member(path, &thing);

@@ -10,6 +10,7 @@ mod declare;
 mod expr;
 mod lets;
 mod order;
+mod columns;
 mod query;
 mod scope;
 mod statement;
@@ -23,6 +24,8 @@ use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
 use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
+pub use columns::source_columns;
+pub use query::query;
 use crate::span::Span;
 
 use scope::Scope;
@@ -128,6 +131,8 @@ pub struct Checker<'a> {
     let_depth: usize,
     /// Lets in the order in which they were checked: each after those that it reads.
     let_order: Vec<LetId>,
+    /// The aggregates of the `by` whose columns are being checked.
+    group: Option<query::Group>,
     /// While positive, what is reported is thrown away.
     quiet: u32,
 }
@@ -148,6 +153,7 @@ impl<'a> Checker<'a> {
             in_query: false,
             let_depth: 0,
             let_order: Vec::new(),
+            group: None,
             quiet: 0,
         }
     }

@@ -38,7 +38,9 @@ impl State {
             AggregateFunc::Avg | AggregateFunc::Sum => State::Sum(Exact::default(), 0),
             AggregateFunc::Min | AggregateFunc::Max => State::Extreme(Value::Unknown),
             AggregateFunc::Percentile(_) | AggregateFunc::Stddev => State::Numbers(Vec::new()),
-            AggregateFunc::Share | AggregateFunc::Any | AggregateFunc::Every => State::Truth(0, 0, 0),
+            AggregateFunc::Share | AggregateFunc::Any | AggregateFunc::Every => {
+                State::Truth(0, 0, 0)
+            }
             AggregateFunc::First | AggregateFunc::Last => State::Edge(None, Value::Unknown),
         }
     }
@@ -80,7 +82,11 @@ impl State {
             }
             State::Extreme(extreme) => {
                 let order = order::ascending(&value, extreme);
-                let better = if func == AggregateFunc::Min { order.is_lt() } else { order.is_gt() };
+                let better = if func == AggregateFunc::Min {
+                    order.is_lt()
+                } else {
+                    order.is_gt()
+                };
                 if *extreme == Value::Unknown || better {
                     *extreme = value;
                 }
@@ -105,9 +111,13 @@ impl State {
         match (self, func) {
             (State::Count(count), _) => Value::Number(count as f64),
             (State::Distinct(set), AggregateFunc::Uniq) => Value::Number(set.len() as f64),
-            (State::Distinct(set), _) => Value::List(set.into_iter().flat_map(|key| key.0).collect()),
+            (State::Distinct(set), _) => {
+                Value::List(set.into_iter().flat_map(|key| key.0).collect())
+            }
             (State::Sum(_, 0), AggregateFunc::Avg) => Value::Unknown,
-            (State::Sum(sum, count), AggregateFunc::Avg) => Value::Number(sum.value() / count as f64),
+            (State::Sum(sum, count), AggregateFunc::Avg) => {
+                Value::Number(sum.value() / count as f64)
+            }
             // A sum over nothing known is not known either, as in a window.
             (State::Sum(_, 0), _) => Value::Unknown,
             (State::Sum(sum, _), _) => Value::Number(sum.value()),
@@ -115,7 +125,11 @@ impl State {
             (State::Numbers(numbers), AggregateFunc::Percentile(q)) => percentile(numbers, q),
             (State::Numbers(numbers), _) => deviation(&numbers),
             (State::Truth(yes, known, _), AggregateFunc::Share) => {
-                if known == 0 { Value::Unknown } else { Value::Number(100.0 * yes as f64 / known as f64) }
+                if known == 0 {
+                    Value::Unknown
+                } else {
+                    Value::Number(100.0 * yes as f64 / known as f64)
+                }
             }
             (State::Truth(yes, known, all), AggregateFunc::Any) => match (yes > 0, known == all) {
                 (true, _) => Value::Bool(true),
@@ -152,7 +166,9 @@ fn deviation(numbers: &[f64]) -> Value {
     numbers.iter().for_each(|number| sum.add(*number));
     let mean = sum.value() / numbers.len() as f64;
     let mut squares = Exact::default();
-    numbers.iter().for_each(|number| squares.add((number - mean) * (number - mean)));
+    numbers
+        .iter()
+        .for_each(|number| squares.add((number - mean) * (number - mean)));
     Value::Number((squares.value() / numbers.len() as f64).sqrt())
 }
 
@@ -199,7 +215,9 @@ impl Exact {
             return self.special;
         }
         let mut parts = self.parts.iter().rev();
-        let Some(mut high) = parts.next().copied() else { return 0.0 };
+        let Some(mut high) = parts.next().copied() else {
+            return 0.0;
+        };
         let mut low = 0.0;
         for part in parts.by_ref() {
             let before = high;
@@ -242,7 +260,13 @@ mod tests {
 
     #[test]
     fn every_aggregate_in_any_order() {
-        let numbers = [1e100, 1.0, -1e100, 4.0, f64::NAN].map(|n| if n.is_nan() { Value::Unknown } else { Value::Number(n) });
+        let numbers = [1e100, 1.0, -1e100, 4.0, f64::NAN].map(|n| {
+            if n.is_nan() {
+                Value::Unknown
+            } else {
+                Value::Number(n)
+            }
+        });
         check(Sum, &numbers, Value::Number(5.0));
         check(Avg, &numbers, Value::Number(1.25));
         check(Min, &numbers, Value::Number(-1e100));
@@ -254,7 +278,16 @@ mod tests {
         let few = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0].map(Value::Number);
         check(Stddev, &few, Value::Number(2.0));
         check(Percentile(1.0), &few, Value::Number(9.0));
-        check(List, &[Value::Text("b".into()), Value::Unknown, Value::Text("a".into()), Value::Text("b".into())], Value::List([Value::Text("a".into()), Value::Text("b".into())].into()));
+        check(
+            List,
+            &[
+                Value::Text("b".into()),
+                Value::Unknown,
+                Value::Text("a".into()),
+                Value::Text("b".into()),
+            ],
+            Value::List([Value::Text("a".into()), Value::Text("b".into())].into()),
+        );
     }
 
     #[test]
@@ -273,7 +306,17 @@ mod tests {
 
     #[test]
     fn of_nothing() {
-        for func in [Sum, Avg, Min, Max, First, Last, Percentile(0.5), Stddev, Share] {
+        for func in [
+            Sum,
+            Avg,
+            Min,
+            Max,
+            First,
+            Last,
+            Percentile(0.5),
+            Stddev,
+            Share,
+        ] {
             check(func, &[], Value::Unknown);
         }
         check(Count, &[], Value::Number(0.0));

@@ -23,7 +23,11 @@ pub struct Decision {
 impl Decision {
     /// Reads a row of the ledger.
     pub fn read(row: &StoredRow, table: &TableDef) -> Decision {
-        Decision { time: row.row.time, rule: row.row.instance.clone(), cells: Cells::read(&row.row, table) }
+        Decision {
+            time: row.row.time,
+            rule: row.row.instance.clone(),
+            cells: Cells::read(&row.row, table),
+        }
     }
 
     /// A text column; empty when not set.
@@ -85,7 +89,8 @@ pub fn alerts(decisions: &[Decision], program: &Program, until: Nanos) -> Vec<Al
             _ => None,
         };
         let Some(state) = state else { continue };
-        let over = matches!(state.as_str(), "resolved" | "closed") || one_shot(program, &decision.rule);
+        let over =
+            matches!(state.as_str(), "resolved" | "closed") || one_shot(program, &decision.rule);
         let ended = over.then_some(decision.time);
         match known {
             Some(at) => {
@@ -95,7 +100,14 @@ pub fn alerts(decisions: &[Decision], program: &Program, until: Nanos) -> Vec<Al
                 alert.state = state;
                 alert.latest = decision.clone();
             }
-            None => alerts.push(Alert { id, raised: decision.time, changed: decision.time, ended, state, latest: decision.clone() }),
+            None => alerts.push(Alert {
+                id,
+                raised: decision.time,
+                changed: decision.time,
+                ended,
+                state,
+                latest: decision.clone(),
+            }),
         }
     }
     alerts.sort_by_key(|alert| alert.id);

@@ -38,7 +38,11 @@ impl<'q> Groups<'q> {
         if by.keys.is_empty() && by.every.is_none() {
             groups.insert(Key(Vec::new()), states(by.aggregates));
         }
-        Groups { by, groups, bytes: 0 }
+        Groups {
+            by,
+            groups,
+            bytes: 0,
+        }
     }
 
     /// Roughly the memory taken.
@@ -70,8 +74,18 @@ impl<'q> Groups<'q> {
         for (key, group) in self.groups {
             let mut row = key.0;
             let keys = row.len();
-            row.extend(group.into_iter().zip(self.by.aggregates).map(|(state, aggregate)| state.value(aggregate.func)));
-            let computed: Vec<Value> = self.by.columns.iter().map(|column| eval(column, &row)).collect();
+            row.extend(
+                group
+                    .into_iter()
+                    .zip(self.by.aggregates)
+                    .map(|(state, aggregate)| state.value(aggregate.func)),
+            );
+            let computed: Vec<Value> = self
+                .by
+                .columns
+                .iter()
+                .map(|column| eval(column, &row))
+                .collect();
             row.truncate(keys);
             row.extend(computed);
             rows.push(row);
@@ -81,14 +95,21 @@ impl<'q> Groups<'q> {
 }
 
 fn states(aggregates: &[Aggregate]) -> Vec<State> {
-    aggregates.iter().map(|aggregate| State::new(aggregate.func)).collect()
+    aggregates
+        .iter()
+        .map(|aggregate| State::new(aggregate.func))
+        .collect()
 }
 
 /// The end of the bucket (k·every, (k+1)·every] since 1970 in which an instant lies.
 fn bucket_end(time: Nanos, every: Nanos) -> Nanos {
     let every = every.max(1);
     let over = time.rem_euclid(every);
-    if over == 0 { time } else { time.saturating_add(every - over) }
+    if over == 0 {
+        time
+    } else {
+        time.saturating_add(every - over)
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +118,15 @@ mod tests {
 
     #[test]
     fn buckets_end_included() {
-        for (time, end) in [(0, 0), (1, 10), (9, 10), (10, 10), (11, 20), (-1, 0), (-10, -10)] {
+        for (time, end) in [
+            (0, 0),
+            (1, 10),
+            (9, 10),
+            (10, 10),
+            (11, 20),
+            (-1, 0),
+            (-10, -10),
+        ] {
             assert_eq!(bucket_end(time, 10), end, "{time}");
         }
         assert_eq!(bucket_end(Nanos::MAX, 1_000_000_000), Nanos::MAX);

@@ -5,15 +5,22 @@
 //! an answer leaves out, its notes say.
 
 pub mod aggregate;
+mod answer;
 mod decisions;
 mod device;
 mod group;
+mod happened;
+mod needs;
 pub mod order;
 mod pipe;
 mod plan;
+mod reader;
 mod scan;
 mod source;
+mod stored;
 mod timeline;
+
+pub use answer::{AnswerError, answer};
 
 use crate::eval::World;
 use crate::ir::Program;
@@ -37,7 +44,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { rows_max: 10_000, bytes_max: 256 << 20 }
+        Limits {
+            rows_max: 10_000,
+            bytes_max: 256 << 20,
+        }
     }
 }
 
@@ -118,18 +128,33 @@ impl Window {
     /// Fills in the instants.
     pub fn of(range: &Range, now: Nanos) -> Result<Window, RunError> {
         let window = match range {
-            Range::Default => Window { from: now.saturating_sub(RANGE_DEFAULT), to: now, known: Nanos::MAX },
+            Range::Default => Window {
+                from: now.saturating_sub(RANGE_DEFAULT),
+                to: now,
+                known: Nanos::MAX,
+            },
             Range::At(at) => {
                 let at = at.resolve(now);
-                Window { from: at.saturating_sub(RANGE_DEFAULT), to: at, known: at }
+                Window {
+                    from: at.saturating_sub(RANGE_DEFAULT),
+                    to: at,
+                    known: at,
+                }
             }
             Range::Between(from, to) => {
                 let to = to.map_or(now, |to| to.resolve(now));
-                Window { from: from.resolve(now), to, known: Nanos::MAX }
+                Window {
+                    from: from.resolve(now),
+                    to,
+                    known: Nanos::MAX,
+                }
             }
         };
         if window.from > window.to {
-            return Err(RunError::Range { from: print_time(window.from), to: print_time(window.to) });
+            return Err(RunError::Range {
+                from: print_time(window.from),
+                to: print_time(window.to),
+            });
         }
         Ok(window)
     }
@@ -144,7 +169,12 @@ impl Window {
 pub fn execute(query: &Query, ask: &Ask<'_>) -> Result<Table, RunError> {
     let window = Window::of(&query.range, ask.now)?;
     let outages = device::outages(ask.snapshot).map_err(RunError::Store)?;
-    let world = World { program: ask.program, outages: &outages, stepped: false, hresult: ask.hresult };
+    let world = World {
+        program: ask.program,
+        outages: &outages,
+        stepped: false,
+        hresult: ask.hresult,
+    };
     let mut table = match &query.source {
         Source::Timeline { .. } => timeline::run(query, ask, window, world)?,
         _ => source::run(query, ask, window, world)?,
@@ -157,12 +187,17 @@ pub fn execute(query: &Query, ask: &Ask<'_>) -> Result<Table, RunError> {
 
 /// The range of sources that read one, when the question did not name it.
 fn range_note(query: &Query, window: Window) -> Option<String> {
-    let over_time = !matches!(query.source, Source::Devices | Source::Patches | Source::Signals | Source::Timeline { .. });
+    let over_time = !matches!(
+        query.source,
+        Source::Devices | Source::Patches | Source::Signals | Source::Timeline { .. }
+    );
     let span = print_duration((window.to - window.from) as f64 / storage::SECOND as f64);
     match query.range {
-        Range::Default if over_time => {
-            Some(format!("the last {span}, from {} to {}", print_time(window.from), print_time(window.to)))
-        }
+        Range::Default if over_time => Some(format!(
+            "the last {span}, from {} to {}",
+            print_time(window.from),
+            print_time(window.to)
+        )),
         Range::At(_) if over_time => Some(format!("the {span} up to {}", print_time(window.to))),
         _ => None,
     }

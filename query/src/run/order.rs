@@ -15,7 +15,9 @@ pub fn ascending(a: &Value, b: &Value) -> Ordering {
         (Value::Time(a), Value::Time(b)) => a.cmp(b),
         (Value::List(a), Value::List(b)) => {
             let mut items = a.iter().zip(b.iter()).map(|(a, b)| ascending(a, b));
-            items.find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()))
+            items
+                .find(|order| order.is_ne())
+                .unwrap_or(a.len().cmp(&b.len()))
         }
         (a, b) => rank(a).cmp(&rank(b)),
     }
@@ -52,7 +54,9 @@ pub struct Key(pub Vec<Value>);
 impl Ord for Key {
     fn cmp(&self, other: &Key) -> Ordering {
         let mut items = self.0.iter().zip(&other.0).map(|(a, b)| ascending(a, b));
-        items.find(|order| order.is_ne()).unwrap_or(self.0.len().cmp(&other.0.len()))
+        items
+            .find(|order| order.is_ne())
+            .unwrap_or(self.0.len().cmp(&other.0.len()))
     }
 }
 
@@ -84,10 +88,30 @@ mod tests {
     #[test]
     fn unknown_is_last_both_ways() {
         let number = Value::Number;
-        check(false, &[number(-1.0), number(2.0), number(10.0), Value::Unknown]);
-        check(true, &[number(10.0), number(2.0), number(-1.0), Value::Unknown]);
-        check(false, &[Value::Text("B".into()), Value::Text("a".into()), Value::Text("ä".into())]);
-        check(false, &[Value::List([].into()), Value::List([number(1.0)].into()), Value::List([number(2.0)].into())]);
+        check(
+            false,
+            &[number(-1.0), number(2.0), number(10.0), Value::Unknown],
+        );
+        check(
+            true,
+            &[number(10.0), number(2.0), number(-1.0), Value::Unknown],
+        );
+        check(
+            false,
+            &[
+                Value::Text("B".into()),
+                Value::Text("a".into()),
+                Value::Text("ä".into()),
+            ],
+        );
+        check(
+            false,
+            &[
+                Value::List([].into()),
+                Value::List([number(1.0)].into()),
+                Value::List([number(2.0)].into()),
+            ],
+        );
         assert!(ascending(&number(0.0), &number(-0.0)).is_eq());
     }
 }

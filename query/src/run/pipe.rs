@@ -10,8 +10,8 @@ use super::order::{self, Key};
 use super::{Limits, RunError};
 use crate::ir::Expr;
 use crate::ir_query::{Named, Query, SortKey, Stage};
-use crate::table::{Table, row_bytes};
 use crate::table;
+use crate::table::{Table, row_bytes};
 use crate::value::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -66,11 +66,30 @@ impl<'q> Pipe<'q> {
     /// An empty pipe; `by_time` when rows of several devices are to be merged by their instants.
     pub fn new(query: &'q Query, limits: &'q Limits, by_time: bool) -> Pipe<'q> {
         let stages = &query.stages;
-        let by_at = stages.iter().position(|stage| matches!(stage, Stage::By { .. })).unwrap_or(stages.len());
-        let waiting_from = stages.iter().position(|stage| !matches!(stage, Stage::Where(_) | Stage::Show(_)));
+        let by_at = stages
+            .iter()
+            .position(|stage| matches!(stage, Stage::By { .. }))
+            .unwrap_or(stages.len());
+        let waiting_from = stages
+            .iter()
+            .position(|stage| !matches!(stage, Stage::Where(_) | Stage::Show(_)));
         let waiting_from = waiting_from.unwrap_or(stages.len());
-        let groups = (waiting_from == by_at).then(|| stages.get(by_at)).flatten().and_then(by_of).map(Groups::new);
-        Pipe { query, limits, waiting_from, by_at, by_time, rows: Vec::new(), groups, bytes: 0, cut: 0 }
+        let groups = (waiting_from == by_at)
+            .then(|| stages.get(by_at))
+            .flatten()
+            .and_then(by_of)
+            .map(Groups::new);
+        Pipe {
+            query,
+            limits,
+            waiting_from,
+            by_at,
+            by_time,
+            rows: Vec::new(),
+            groups,
+            bytes: 0,
+            cut: 0,
+        }
     }
 
     /// Takes in a row of the source.
@@ -84,7 +103,12 @@ impl<'q> Pipe<'q> {
         for stage in &self.query.stages[..self.waiting_from] {
             match stage {
                 Stage::Where(filter) if eval(filter, &now) != Value::Bool(true) => return Ok(()),
-                Stage::Show(columns) => now.values = columns.iter().map(|column| eval(&column.value, &now)).collect(),
+                Stage::Show(columns) => {
+                    now.values = columns
+                        .iter()
+                        .map(|column| eval(&column.value, &now))
+                        .collect()
+                }
                 _ => {}
             }
         }
@@ -96,7 +120,9 @@ impl<'q> Pipe<'q> {
         }
         let mut traces = Vec::new();
         let mut seen = now.clone();
-        for stage in &self.query.stages[self.waiting_from..(self.by_at + 1).min(self.query.stages.len())] {
+        for stage in
+            &self.query.stages[self.waiting_from..(self.by_at + 1).min(self.query.stages.len())]
+        {
             let trace = trace(stage, &seen, eval);
             if let Trace::Columns(values) = &trace {
                 seen.values.clone_from(values);
@@ -105,14 +131,22 @@ impl<'q> Pipe<'q> {
         }
         self.bytes += traced_bytes(&now, &traces);
         self.rows.push(Traced { row: now, traces });
-        if self.waiting_from == self.query.stages.len() && self.rows.len() >= 2 * self.limits.rows_max.max(1) {
+        if self.waiting_from == self.query.stages.len()
+            && self.rows.len() >= 2 * self.limits.rows_max.max(1)
+        {
             self.cut_unseen();
         }
         self.within_memory(self.bytes)
     }
 
     fn within_memory(&self, bytes: usize) -> Result<(), RunError> {
-        if bytes > self.limits.bytes_max { Err(RunError::Memory { bytes_max: self.limits.bytes_max }) } else { Ok(()) }
+        if bytes > self.limits.bytes_max {
+            Err(RunError::Memory {
+                bytes_max: self.limits.bytes_max,
+            })
+        } else {
+            Ok(())
+        }
     }
 
     /// Without a stage that waits, only the first rows can be seen.
@@ -122,7 +156,11 @@ impl<'q> Pipe<'q> {
         if self.rows.len() > keep {
             self.cut += (self.rows.len() - keep) as u64;
             self.rows.truncate(keep);
-            self.bytes = self.rows.iter().map(|traced| traced_bytes(&traced.row, &traced.traces)).sum();
+            self.bytes = self
+                .rows
+                .iter()
+                .map(|traced| traced_bytes(&traced.row, &traced.traces))
+                .sum();
         }
     }
 
@@ -139,7 +177,12 @@ impl<'q> Pipe<'q> {
         let mut rows = std::mem::take(&mut self.rows);
         let mut groups = self.groups.take();
         let stages = &self.query.stages;
-        for (at, stage) in stages.iter().enumerate().take(self.by_at).skip(self.waiting_from) {
+        for (at, stage) in stages
+            .iter()
+            .enumerate()
+            .take(self.by_at)
+            .skip(self.waiting_from)
+        {
             waited(stage, &mut rows, at - self.waiting_from);
         }
         let mut values: Vec<Vec<Value>> = match stages.get(self.by_at).and_then(by_of) {
@@ -163,7 +206,10 @@ impl<'q> Pipe<'q> {
             values.truncate(self.limits.rows_max);
         }
         if cut > 0 {
-            table.note(format!("left out: {cut} more rows after the first {}; narrow the question or use `top`", values.len()));
+            table.note(format!(
+                "left out: {cut} more rows after the first {}; narrow the question or use `top`",
+                values.len()
+            ));
         }
         project(self.query, values, &mut table);
         table
@@ -174,10 +220,21 @@ impl<'q> Pipe<'q> {
 fn project(query: &Query, rows: Vec<Vec<Value>>, table: &mut Table) {
     let shown: Vec<bool> = query.output.iter().map(|column| column.shown).collect();
     let columns = query.output.iter().filter(|column| column.shown);
-    table.columns = columns.map(|column| table::Column { name: column.name.clone(), ty: column.ty.clone() }).collect();
+    table.columns = columns
+        .map(|column| table::Column {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+        })
+        .collect();
     table.rows = rows
         .into_iter()
-        .map(|row| row.into_iter().zip(&shown).filter(|(_, shown)| **shown).map(|(value, _)| value).collect())
+        .map(|row| {
+            row.into_iter()
+                .zip(&shown)
+                .filter(|(_, shown)| **shown)
+                .map(|(value, _)| value)
+                .collect()
+        })
         .collect();
 }
 
@@ -189,21 +246,42 @@ fn traced_bytes(row: &Row, traces: &[Trace]) -> usize {
     let traces = traces.iter().map(|trace| match trace {
         Trace::Nothing | Trace::Passes(_) => 8,
         Trace::Keys(values) | Trace::Columns(values) => row_bytes(values),
-        Trace::Group(keys, values) => row_bytes(keys) + values.iter().flatten().map(table::value_bytes).sum::<usize>(),
+        Trace::Group(keys, values) => {
+            row_bytes(keys)
+                + values
+                    .iter()
+                    .flatten()
+                    .map(table::value_bytes)
+                    .sum::<usize>()
+        }
     });
     64 + row_bytes(&row.values) + traces.sum::<usize>()
 }
 
 fn by_of(stage: &Stage) -> Option<By<'_>> {
     match stage {
-        Stage::By { every, keys, aggregates, columns } => Some(By { every: *every, keys, aggregates, columns }),
+        Stage::By {
+            every,
+            keys,
+            aggregates,
+            columns,
+        } => Some(By {
+            every: *every,
+            keys,
+            aggregates,
+            columns,
+        }),
         _ => None,
     }
 }
 
 fn group_inputs(by: By<'_>, row: &Row, eval: &mut Eval<'_>) -> (Vec<Value>, Vec<Option<Value>>) {
     let keys = by.keys.iter().map(|key| eval(&key.value, row)).collect();
-    let values = by.aggregates.iter().map(|aggregate| aggregate.value.as_ref().map(|value| eval(value, row))).collect();
+    let values = by
+        .aggregates
+        .iter()
+        .map(|aggregate| aggregate.value.as_ref().map(|value| eval(value, row)))
+        .collect();
     (keys, values)
 }
 
@@ -211,7 +289,12 @@ fn group_inputs(by: By<'_>, row: &Row, eval: &mut Eval<'_>) -> (Vec<Value>, Vec<
 fn trace(stage: &Stage, row: &Row, eval: &mut Eval<'_>) -> Trace {
     match stage {
         Stage::Where(filter) => Trace::Passes(eval(filter, row) == Value::Bool(true)),
-        Stage::Show(columns) => Trace::Columns(columns.iter().map(|column| eval(&column.value, row)).collect()),
+        Stage::Show(columns) => Trace::Columns(
+            columns
+                .iter()
+                .map(|column| eval(&column.value, row))
+                .collect(),
+        ),
         Stage::Sort(keys) => Trace::Keys(keys.iter().map(|key| eval(&key.value, row)).collect()),
         Stage::Top { by, .. } => Trace::Keys(by.iter().map(|by| eval(by, row)).collect()),
         Stage::Last { by } => Trace::Keys(by.iter().map(|key| eval(&key.value, row)).collect()),
@@ -231,7 +314,9 @@ fn waited(stage: &Stage, rows: &mut Vec<Traced>, at: usize) {
         Stage::Where(_) => rows.retain(|traced| matches!(traced.traces[at], Trace::Passes(true))),
         Stage::Show(_) => {
             for traced in rows {
-                if let Trace::Columns(values) = std::mem::replace(&mut traced.traces[at], Trace::Nothing) {
+                if let Trace::Columns(values) =
+                    std::mem::replace(&mut traced.traces[at], Trace::Nothing)
+                {
                     traced.row.values = values;
                 }
             }
@@ -247,7 +332,10 @@ fn waited(stage: &Stage, rows: &mut Vec<Traced>, at: usize) {
             let mut latest: BTreeMap<Key, Traced> = BTreeMap::new();
             for traced in rows.drain(..) {
                 let key = Key(keys_of(&traced, at).to_vec());
-                if latest.get(&key).is_none_or(|held| held.row.time <= traced.row.time) {
+                if latest
+                    .get(&key)
+                    .is_none_or(|held| held.row.time <= traced.row.time)
+                {
                     latest.insert(key, traced);
                 }
             }
@@ -266,8 +354,16 @@ fn keys_of(traced: &Traced, at: usize) -> &[Value] {
 
 fn sorted(keys: &[SortKey], a: &[Value], b: &[Value]) -> Ordering {
     let each = keys.iter().zip(a.iter().zip(b));
-    let mut orders = each.map(|(key, (a, b))| if key.descending { order::descending(a, b) } else { order::ascending(a, b) });
-    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    let mut orders = each.map(|(key, (a, b))| {
+        if key.descending {
+            order::descending(a, b)
+        } else {
+            order::ascending(a, b)
+        }
+    });
+    orders
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 fn greatest_first(a: &[Value], b: &[Value]) -> Ordering {
@@ -282,16 +378,23 @@ fn deviceless(stage: &Stage, rows: Vec<Vec<Value>>, eval: &mut Eval<'_>) -> Vec<
     if let Some(by) = by_of(stage) {
         let mut groups = Groups::new(by);
         for values in rows {
-            let row = Row { time: time_of(&values), values };
+            let row = Row {
+                time: time_of(&values),
+                values,
+            };
             let (keys, values) = group_inputs(by, &row, eval);
             groups.add(keys, values, row.time);
         }
-        return groups.finish(&mut |column: &Named, row: &[Value]| over_columns(&column.value, row, eval));
+        return groups
+            .finish(&mut |column: &Named, row: &[Value]| over_columns(&column.value, row, eval));
     }
     let mut traced: Vec<Traced> = rows
         .into_iter()
         .map(|values| {
-            let row = Row { time: time_of(&values), values };
+            let row = Row {
+                time: time_of(&values),
+                values,
+            };
             let traces = vec![trace(stage, &row, eval)];
             Traced { row, traces }
         })
@@ -309,5 +412,11 @@ fn time_of(values: &[Value]) -> Nanos {
 }
 
 fn over_columns(value: &Expr, row: &[Value], eval: &mut Eval<'_>) -> Value {
-    eval(value, &Row { values: row.to_vec(), time: time_of(row) })
+    eval(
+        value,
+        &Row {
+            values: row.to_vec(),
+            time: time_of(row),
+        },
+    )
 }

@@ -25,7 +25,10 @@ impl Cells {
 
     /// The value of a column; unknown when the row has none.
     pub fn get(&self, name: &str) -> Value {
-        self.0.iter().find(|(known, _)| known == name).map_or(Value::Unknown, |(_, value)| value.clone())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or(Value::Unknown, |(_, value)| value.clone())
     }
 }
 
@@ -52,7 +55,10 @@ impl Lockstep {
     pub fn new(snapshot: &Snapshot, selects: &[Select]) -> Result<Lockstep, RunError> {
         let mut scans = Vec::with_capacity(selects.len());
         for select in selects {
-            let mut ahead = Ahead { scan: snapshot.scan(select).map_err(RunError::Store)?, next: None };
+            let mut ahead = Ahead {
+                scan: snapshot.scan(select).map_err(RunError::Store)?,
+                next: None,
+            };
             ahead.advance()?;
             scans.push(ahead);
         }
@@ -61,7 +67,11 @@ impl Lockstep {
 
     /// The next device that has rows.
     pub fn peek(&self) -> Option<DeviceId> {
-        self.scans.iter().filter_map(|ahead| ahead.next.as_ref()).map(|row| row.row.device).min()
+        self.scans
+            .iter()
+            .filter_map(|ahead| ahead.next.as_ref())
+            .map(|row| row.row.device)
+            .min()
     }
 
     /// All rows of a device in the order of their records. Rows of devices before it are passed over:
@@ -69,10 +79,18 @@ impl Lockstep {
     pub fn device(&mut self, device: DeviceId) -> Result<Vec<StoredRow>, RunError> {
         let mut rows = Vec::new();
         for ahead in &mut self.scans {
-            while ahead.next.as_ref().is_some_and(|row| row.row.device < device) {
+            while ahead
+                .next
+                .as_ref()
+                .is_some_and(|row| row.row.device < device)
+            {
                 ahead.advance()?;
             }
-            while ahead.next.as_ref().is_some_and(|row| row.row.device == device) {
+            while ahead
+                .next
+                .as_ref()
+                .is_some_and(|row| row.row.device == device)
+            {
                 rows.extend(ahead.advance()?);
             }
         }

@@ -3,36 +3,54 @@
 //! Rows of devices in ascending order of their numbers, each device's in its own order; the pipe merges them
 //! by time where the source is one of rows over time.
 
-use super::decisions::{self, Alert, DECISION, Decision};
+use super::decisions::{self, Alert, Decision};
 use super::pipe::{Pipe, Row};
-use super::plan::{self, Needs};
-use super::scan::{Lockstep, bitmap};
-use super::{Ask, RunError, Window, device};
+use super::reader::{One, Reader, is_label};
+use super::{Ask, RunError, Window, device, happened, stored};
 use crate::catalog::{Catalog, PATCH_FAMILY, PLAIN_FAMILY};
 use crate::eval::{Env, Scope, World};
 use crate::history::{DeviceHistory, EventRecord, WatchStep};
-use crate::ir::{EventKind, FamilyId};
+use crate::ir::{EventId, EventKind, Expr, FamilyId, Program};
 use crate::ir_query::{Query, Source};
 use crate::table::Table;
 use crate::value::Value;
 use smol_str::SmolStr;
-use std::collections::HashMap;
-use storage::{ColumnId, DeviceId, Nanos, Schema, Select, StoredRow, TableDef, TableId, TableKind, Versions};
+use storage::{Nanos, Schema, TableKind};
 
 /// Rows between two looks whether to stop.
 const ROWS_BETWEEN_LOOKS: usize = 4096;
 
 /// Runs a query over any source but the timeline.
-pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Result<Table, RunError> {
-    let by_time = !matches!(query.source, Source::Devices | Source::Patches | Source::Signals | Source::Alerts);
+pub fn run(
+    query: &Query,
+    ask: &Ask<'_>,
+    window: Window,
+    world: World<'_>,
+) -> Result<Table, RunError> {
+    let by_time = !matches!(
+        query.source,
+        Source::Devices | Source::Patches | Source::Signals | Source::Alerts
+    );
     let mut pipe = Pipe::new(query, ask.limits, by_time);
     let nobody = DeviceHistory::default();
     if query.source == Source::Signals {
-        signals(query, &ask.program.catalog, ask.snapshot.schema(), &mut |values| {
-            let row = Row { values, time: window.to };
-            pipe.push(row, &mut |expr, row| over_row(expr, row, world, &nobody, window.known, None))
-        })?;
-        return Ok(pipe.finish(&mut |expr, row| over_row(expr, row, world, &nobody, window.known, None)));
+        signals(
+            query,
+            &ask.program.catalog,
+            ask.snapshot.schema(),
+            &mut |values| {
+                let row = Row {
+                    values,
+                    time: window.to,
+                };
+                pipe.push(row, &mut |expr, row| {
+                    over_row(expr, row, world, &nobody, window.known, None)
+                })
+            },
+        )?;
+        return Ok(
+            pipe.finish(&mut |expr, row| over_row(expr, row, world, &nobody, window.known, None))
+        );
     }
     let mut reader = Reader::open(query, ask, window)?;
     while let Some(one) = reader.next(world)? {
@@ -43,198 +61,65 @@ pub fn run(query: &Query, ask: &Ask<'_>, window: Window, world: World<'_>) -> Re
                 return Err(RunError::Stopped { done: 0, of: 0 });
             }
             let row = Row { values, time };
-            pipe.push(row, &mut |expr, row| over_row(expr, row, world, &one.history, window.known, key))
+            pipe.push(row, &mut |expr, row| {
+                over_row(expr, row, world, &one.history, window.known, key)
+            })
         })
         .map_err(|error| reader.place(error))?;
     }
-    let mut table = pipe.finish(&mut |expr, row| over_row(expr, row, world, &nobody, window.known, None));
+    let mut table =
+        pipe.finish(&mut |expr, row| over_row(expr, row, world, &nobody, window.known, None));
     reader.notes().into_iter().for_each(|note| table.note(note));
     Ok(table)
 }
 
 /// What an expression is over a row, for its device, at its instant.
-fn over_row(expr: &crate::ir::Expr, row: &Row, world: World<'_>, device: &DeviceHistory, known: Nanos, key: Option<&SmolStr>) -> Value {
-    let scope = Scope { world, device, known, floor: None, columns: &row.values };
+fn over_row(
+    expr: &Expr,
+    row: &Row,
+    world: World<'_>,
+    device: &DeviceHistory,
+    known: Nanos,
+    key: Option<&SmolStr>,
+) -> Value {
+    let scope = Scope {
+        world,
+        device,
+        known,
+        floor: None,
+        columns: &row.values,
+    };
     match key {
-        Some(key) => scope.eval(expr, row.time, &Env::Instance(0, key, &Env::Empty)).value,
+        Some(key) => {
+            scope
+                .eval(expr, row.time, &Env::Instance(0, key, &Env::Empty))
+                .value
+        }
         None => scope.eval(expr, row.time, &Env::Empty).value,
     }
 }
 
-/// Reads devices one after the other.
-pub struct Reader<'a> {
-    ask: &'a Ask<'a>,
-    window: Window,
-    needs: Needs,
-    /// Rows of the source itself.
-    own: Lockstep,
-    /// Rows that fill histories.
-    past: Lockstep,
-    mapping: crate::history::Mapping,
-    /// Devices to look at, ascending.
-    devices: Vec<DeviceId>,
-    done: usize,
-    /// Every device of these, also without rows of the source.
-    every: bool,
-    /// Devices that were not yet heard at the instant of the question.
-    unheard: usize,
-}
-
-/// One device and its rows.
-pub struct One {
-    /// Its past, as far as the query needs it.
-    pub history: DeviceHistory,
-    /// Rows of the source.
-    pub own: Vec<StoredRow>,
-    /// The ledger, when asked for.
-    pub ledger: Vec<Decision>,
-    window: Window,
-    schema: Schema,
-}
-
-impl<'a> Reader<'a> {
-    /// Plans and begins the scans.
-    pub fn open(query: &Query, ask: &'a Ask<'a>, window: Window) -> Result<Reader<'a>, RunError> {
-        let catalog = &ask.program.catalog;
-        let schema = ask.snapshot.schema();
-        let mut needs = Needs::of(query, ask.program);
-        let used = query.columns.iter().zip(plan::used_columns(query)).filter(|(_, used)| *used);
-        needs.labels |= used.into_iter().any(|(column, _)| is_label(catalog, &column.name));
-        needs.history |= needs.labels || needs.ledger;
-        let confined = plan::confined(query);
-        let wanted = |client: &str, name: &str| {
-            confined.client.as_deref().is_none_or(|only| only == client) && confined.device.as_deref().is_none_or(|only| only == name)
-        };
-        let all = confined == plan::Confined::default();
-        let devices: Vec<DeviceId> =
-            schema.devices().filter(|(_, def)| wanted(&def.client, &def.name)).map(|(id, _)| id).collect();
-        let chosen = (!all).then(|| bitmap(devices.iter().copied()));
-        let (mut past, mapping) = plan::history(&needs, schema, catalog, window.from);
-        if !needs.history {
-            past.clear();
-        }
-        past.iter_mut().for_each(|select| select.devices.clone_from(&chosen));
-        let mut own = own_selects(query, catalog, schema, window);
-        own.iter_mut().for_each(|select| select.devices.clone_from(&chosen));
-        let every = own.is_empty();
-        let (own, past) = (Lockstep::new(ask.snapshot, &own)?, Lockstep::new(ask.snapshot, &past)?);
-        Ok(Reader { ask, window, needs, own, past, mapping, devices, done: 0, every, unheard: 0 })
-    }
-
-    /// The next device that can contribute rows.
-    pub fn next(&mut self, world: World<'_>) -> Result<Option<One>, RunError> {
-        loop {
-            if (self.ask.cancel)() {
-                return Err(RunError::Stopped { done: self.done, of: self.devices.len() });
-            }
-            let id = if self.every { None } else { self.own.peek() };
-            let id = match id {
-                Some(id) => {
-                    self.done = self.devices.partition_point(|device| *device <= id);
-                    id
-                }
-                None if self.every && self.done < self.devices.len() => {
-                    self.done += 1;
-                    self.devices[self.done - 1]
-                }
-                None => return Ok(None),
-            };
-            if self.every && id == DeviceId::SERVER {
-                continue;
-            }
-            return self.load(id, world).map(Some);
-        }
-    }
-
-    fn load(&mut self, id: DeviceId, world: World<'_>) -> Result<One, RunError> {
-        let schema = self.ask.snapshot.schema();
-        let def = schema.device_def(id);
-        let (client, name) = def.map(|def| (def.client, def.name)).unwrap_or_default();
-        let mut history = DeviceHistory::new(client, name);
-        let mut own = self.own.device(id)?;
-        own.retain(|row| row.arrival <= self.window.known);
-        let mut ledger = Vec::new();
-        if self.needs.history {
-            let past = self.past.device(id)?;
-            device::fill(&mut history, &past, &self.ask.program.catalog, &self.mapping, self.window.known);
-            if history.known_since().is_none() && !past.is_empty() {
-                self.unheard += 1;
-            }
-            if self.needs.ledger {
-                ledger = device::ledger(&past, schema, self.window.known);
-                device::replay_ledger(&mut history, &ledger, world);
-            }
-        }
-        Ok(One { history, own, ledger, window: self.window, schema: schema.clone() })
-    }
-
-    /// A stop with the place where it happened.
-    pub fn place(&self, error: RunError) -> RunError {
-        match error {
-            RunError::Stopped { .. } => RunError::Stopped { done: self.done, of: self.devices.len() },
-            error => error,
-        }
-    }
-
-    /// What the rows do not show.
-    pub fn notes(&self) -> Vec<String> {
-        let mut damage = self.own.damage();
-        damage.extend(self.past.damage());
-        damage.dedup();
-        let mut notes: Vec<String> = damage.into_iter().map(|damage| format!("answer incomplete: {damage}")).collect();
-        if self.unheard > 0 && self.window.known < Nanos::MAX {
-            notes.push(format!("left out: {} devices that had not been heard of by then", self.unheard));
-        }
-        notes
-    }
-}
-
-fn is_label(catalog: &Catalog, name: &str) -> bool {
-    name != "client" && name != "device" && catalog.labels.iter().any(|label| label == name)
-}
-
-/// The tables that hold the rows of a source; none where rows are derived from the past.
-fn own_selects(query: &Query, catalog: &Catalog, schema: &Schema, window: Window) -> Vec<Select> {
-    let (from, to) = (window.from.saturating_add(1), window.to.saturating_add(1));
-    let over = |table: TableId| Select { from, to, versions: Versions::Latest, ..Select::table(table) };
-    let named = |kind: TableKind, name: &str| schema.find_table(kind, name);
-    let never = || vec![Select { from: Nanos::MAX, to: Nanos::MIN, ..Select::table(TableId(u32::MAX)) }];
-    let one = |table: Option<TableId>| table.map_or_else(never, |table| vec![over(table)]);
-    match &query.source {
-        Source::Devices | Source::Watches | Source::Patches | Source::Events | Source::Signals | Source::Timeline { .. } => Vec::new(),
-        Source::Alerts => {
-            let ledger = named(TableKind::System, DECISION);
-            ledger.map_or_else(never, |table| vec![Select { from: Nanos::MIN, ..over(table) }])
-        }
-        Source::Decisions => one(named(TableKind::System, DECISION)),
-        Source::Event(EventKind::Boot | EventKind::Heartbeat) => Vec::new(),
-        Source::Event(EventKind::Stored(event)) => one(named(TableKind::Event, &catalog.events[event.index()].name)),
-        Source::Family(family) if catalog.families[family.index()].name == PATCH_FAMILY => Vec::new(),
-        Source::Family(family) => one(named(TableKind::Signals, &catalog.families[family.index()].name)),
-        Source::Signal(signal) => {
-            let signal = &catalog.signals[signal.index()];
-            let table = named(TableKind::Signals, PLAIN_FAMILY);
-            let column = table.and_then(|table| schema.find_column(table, &signal.field));
-            match (table, column) {
-                (Some(table), Some(column)) => vec![Select { columns: Some(vec![column]), ..over(table) }],
-                _ => never(),
-            }
-        }
-    }
-}
-
 /// Where a row goes: values of the source's columns, instant, instance.
-type Emit<'e> = dyn FnMut(Vec<Value>, Nanos, Option<&SmolStr>) -> Result<(), RunError> + 'e;
+pub type Emit<'e> = dyn FnMut(Vec<Value>, Nanos, Option<&SmolStr>) -> Result<(), RunError> + 'e;
 
 impl One {
-    fn rows(&self, query: &Query, program: &crate::ir::Program, world: World<'_>, emit: &mut Emit<'_>) -> Result<(), RunError> {
+    fn rows(
+        &self,
+        query: &Query,
+        program: &Program,
+        world: World<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
         let catalog = &program.catalog;
         match &query.source {
             Source::Devices => self.device(query, catalog, emit),
             Source::Alerts => {
                 let alerts = decisions::alerts(&self.decisions(), program, self.window.to);
-                let open = alerts.iter().filter(|alert| alert.ended.is_none_or(|ended| ended > self.window.from));
-                open.into_iter().try_for_each(|alert| self.alert(query, alert, emit))
+                let open = alerts
+                    .iter()
+                    .filter(|alert| alert.ended.is_none_or(|ended| ended > self.window.from));
+                open.into_iter()
+                    .try_for_each(|alert| self.alert(query, alert, emit))
             }
             Source::Decisions => self.decisions().iter().try_for_each(|decision| {
                 let values = self.values(query, catalog, decision.time, |name| match name {
@@ -248,49 +133,92 @@ impl One {
             Source::Patches => self.patches(query, catalog, emit),
             Source::Events => self.events(query, catalog, emit),
             Source::Event(EventKind::Heartbeat) => {
-                let beats = self.history.heartbeats().iter().filter(|beat| self.window.holds(**beat));
+                let beats = self
+                    .history
+                    .heartbeats()
+                    .iter()
+                    .filter(|beat| self.window.holds(**beat));
                 beats.into_iter().try_for_each(|beat| {
-                    let event = EventRecord { time: *beat, arrival: *beat, number: 0, fields: [].into() };
+                    let event = EventRecord {
+                        time: *beat,
+                        arrival: *beat,
+                        number: 0,
+                        fields: [].into(),
+                    };
                     emit(self.event(query, catalog, "heartbeat", &event), *beat, None)
                 })
             }
-            Source::Event(EventKind::Boot) => self.boots().try_for_each(|boot| emit(self.event(query, catalog, "boot", boot), boot.time, None)),
-            Source::Event(EventKind::Stored(_)) => self.stored(query, catalog, None, emit),
+            Source::Event(EventKind::Boot) => self.boots().try_for_each(|boot| {
+                emit(self.event(query, catalog, "boot", boot), boot.time, None)
+            }),
+            Source::Event(EventKind::Stored(_)) => stored::rows(self, query, catalog, None, emit),
             Source::Family(family) if catalog.families[family.index()].name == PATCH_FAMILY => {
                 self.patch_steps(query, catalog, *family, emit)
             }
-            Source::Family(family) => self.stored(query, catalog, Some(&catalog.families[family.index()].key), emit),
-            Source::Signal(_) => self.stored(query, catalog, None, emit),
+            Source::Family(family) => stored::rows(
+                self,
+                query,
+                catalog,
+                Some(&catalog.families[family.index()].key),
+                emit,
+            ),
+            Source::Signal(_) => stored::rows(self, query, catalog, None, emit),
             Source::Signals | Source::Timeline { .. } => Ok(()),
         }
     }
 
     /// The columns of a row: those that every source has, labels, and what `more` knows.
-    fn values(&self, query: &Query, catalog: &Catalog, at: Nanos, more: impl Fn(&str) -> Option<Value>) -> Vec<Value> {
+    fn values(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        at: Nanos,
+        more: impl Fn(&str) -> Option<Value>,
+    ) -> Vec<Value> {
         let value = |name: &str| match name {
             "client" => Value::Text(self.history.client.clone()),
             "device" => Value::Text(self.history.name.clone()),
             name => match more(name) {
                 Some(value) => value,
-                None if is_label(catalog, name) => Value::Text(self.history.label(name, at, self.window.known).value),
+                None if is_label(catalog, name) => {
+                    Value::Text(self.history.label(name, at, self.window.known).value)
+                }
                 None => Value::Unknown,
             },
         };
-        query.columns.iter().map(|column| value(&column.name)).collect()
+        query
+            .columns
+            .iter()
+            .map(|column| value(&column.name))
+            .collect()
     }
 
     fn decisions(&self) -> Vec<Decision> {
         device::ledger(&self.own, &self.schema, Nanos::MAX)
     }
 
-    fn device(&self, query: &Query, catalog: &Catalog, emit: &mut Emit<'_>) -> Result<(), RunError> {
+    fn device(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
         let at = self.window.to;
-        let Some(first) = self.history.known_since().filter(|first| *first <= at) else { return Ok(()) };
-        let heard = self.history.heartbeats().iter().rev().find(|beat| **beat <= at);
+        let Some(first) = self.history.known_since().filter(|first| *first <= at) else {
+            return Ok(());
+        };
+        let heard = self
+            .history
+            .heartbeats()
+            .iter()
+            .rev()
+            .find(|beat| **beat <= at);
         let values = self.values(query, catalog, at, |name| match name {
             "time" => Some(Value::Time(at)),
-            "first_heard" | "first" | "first_seen" | "known_since" => Some(Value::Time(first)),
-            "last_heard" | "last" | "last_seen" | "heard" => Some(heard.map_or(Value::Unknown, |heard| Value::Time(*heard))),
+            "first_seen" => Some(Value::Time(first)),
+            "last_seen" => {
+                Some(heard.map_or(Value::Unknown, |heard| Value::Time(*heard)))
+            }
             "interval" => Some(Value::Number(self.history.interval(at).value as f64 / 1e9)),
             _ => None,
         });
@@ -300,10 +228,10 @@ impl One {
     fn alert(&self, query: &Query, alert: &Alert, emit: &mut Emit<'_>) -> Result<(), RunError> {
         let latest = &alert.latest;
         let value = |name: &str| match name {
-            "id" | "alert" => Value::Number(alert.id as f64),
+            "id" => Value::Text(alert.id.to_string().into()),
             "time" | "raised" => Value::Time(alert.raised),
             "changed" => Value::Time(alert.changed),
-            "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
+            "resolved" | "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
             "open" => Value::Bool(alert.ended.is_none()),
             "state" => Value::Text(alert.state.clone()),
             "rule" => Value::Text(latest.rule.clone()),
@@ -311,40 +239,70 @@ impl One {
             "device" => Value::Text(self.history.name.clone()),
             name => latest.cells.get(name),
         };
-        emit(query.columns.iter().map(|column| value(&column.name)).collect(), alert.raised, None)
+        emit(
+            query
+                .columns
+                .iter()
+                .map(|column| value(&column.name))
+                .collect(),
+            alert.raised,
+            None,
+        )
     }
 
-    fn watches(&self, query: &Query, program: &crate::ir::Program, world: World<'_>, emit: &mut Emit<'_>) -> Result<(), RunError> {
+    fn watches(
+        &self,
+        query: &Query,
+        program: &Program,
+        world: World<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
         for watch in &program.watches {
             let steps = device::watch_steps(&self.history, watch, &self.ledger, world);
             for run in runs(&steps) {
                 let Some(first) = run.first() else { continue };
-                let Some(last) = run.iter().rev().find(|step| step.decided <= self.window.to) else { continue };
+                let Some(last) = run.iter().rev().find(|step| step.decided <= self.window.to)
+                else {
+                    continue;
+                };
                 if device::over(last.phase) && last.decided <= self.window.from {
                     continue;
                 }
                 let facts = &last.facts;
-                let texts = |list: &[SmolStr]| Value::List(list.iter().cloned().map(Value::Text).collect());
-                let values = self.values(query, &program.catalog, self.window.to, |name| match name {
-                    "time" | "opened" => Some(Value::Time(first.facts.opened)),
-                    "watch" | "name" => Some(Value::Text(watch.name.clone())),
-                    "phase" | "state" => Some(Value::Text(last.phase.word().into())),
-                    "open" => Some(Value::Bool(last.phase.is_open())),
-                    "changed" => Some(Value::Time(last.decided)),
-                    "kbs" => Some(texts(&facts.kbs)),
-                    "downtime" => Some(facts.downtime.map_or(Value::Unknown, |nanos| Value::Number(nanos as f64 / 1e9))),
-                    "failures" => Some(texts(&facts.failures)),
-                    "reason" => Some(Value::Text(facts.reason.clone())),
-                    _ => None,
-                });
+                let texts =
+                    |list: &[SmolStr]| Value::List(list.iter().cloned().map(Value::Text).collect());
+                let values =
+                    self.values(query, &program.catalog, self.window.to, |name| match name {
+                        "time" | "opened" => Some(Value::Time(first.facts.opened)),
+                        "watch" | "name" => Some(Value::Text(watch.name.clone())),
+                        "phase" | "state" => Some(Value::Text(last.phase.word().into())),
+                        "open" => Some(Value::Bool(last.phase.is_open())),
+                        "changed" => Some(Value::Time(last.decided)),
+                        "kbs" => Some(texts(&facts.kbs)),
+                        "downtime" => Some(
+                            facts
+                                .downtime
+                                .map_or(Value::Unknown, |nanos| Value::Number(nanos as f64 / 1e9)),
+                        ),
+                        "failures" => Some(texts(&facts.failures)),
+                        "reason" => Some(Value::Text(facts.reason.clone())),
+                        _ => None,
+                    });
                 emit(values, self.window.to, None)?;
             }
         }
         Ok(())
     }
 
-    fn patches(&self, query: &Query, catalog: &Catalog, emit: &mut Emit<'_>) -> Result<(), RunError> {
-        let Some(family) = catalog.family(PATCH_FAMILY) else { return Ok(()) };
+    fn patches(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
+        let Some(family) = catalog.family(PATCH_FAMILY) else {
+            return Ok(());
+        };
         let (at, known) = (self.window.to, self.window.known);
         for (kb, first) in self.history.keys(family).filter(|(_, first)| *first <= at) {
             let field = |field: &str| {
@@ -364,13 +322,29 @@ impl One {
     }
 
     /// One row a step of each patch, as if its states were stored.
-    fn patch_steps(&self, query: &Query, catalog: &Catalog, family: FamilyId, emit: &mut Emit<'_>) -> Result<(), RunError> {
-        let Some(state) = catalog.signal(PATCH_FAMILY, "state") else { return Ok(()) };
+    fn patch_steps(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        family: FamilyId,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
+        let Some(state) = catalog.signal(PATCH_FAMILY, "state") else {
+            return Ok(());
+        };
         for (kb, _) in self.history.keys(family) {
-            let Some(series) = self.history.series(family, kb, state) else { continue };
-            for sample in series.samples().iter().filter(|sample| self.window.holds(sample.time)) {
+            let Some(series) = self.history.series(family, kb, state) else {
+                continue;
+            };
+            for sample in series
+                .samples()
+                .iter()
+                .filter(|sample| self.window.holds(sample.time))
+            {
                 let field = |field: &str| {
-                    let series = self.history.series(family, kb, catalog.signal(PATCH_FAMILY, field)?)?;
+                    let series =
+                        self.history
+                            .series(family, kb, catalog.signal(PATCH_FAMILY, field)?)?;
                     Some(series.at(sample.time, self.window.known, None).value)
                 };
                 let key = &catalog.families[family.index()].key;
@@ -386,100 +360,63 @@ impl One {
     }
 
     fn boots(&self) -> impl Iterator<Item = &EventRecord> {
-        let boots = self.history.events(EventKind::Boot).map_or(&[][..], |boots| boots.all());
-        boots.iter().filter(|boot| self.window.holds(boot.time) && boot.arrival <= self.window.known)
+        let boots = self
+            .history
+            .events(EventKind::Boot)
+            .map_or(&[][..], |boots| boots.all());
+        boots
+            .iter()
+            .filter(|boot| self.window.holds(boot.time) && boot.arrival <= self.window.known)
     }
 
-    fn event(&self, query: &Query, catalog: &Catalog, kind: &str, event: &EventRecord) -> Vec<Value> {
+    fn event(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        kind: &str,
+        event: &EventRecord,
+    ) -> Vec<Value> {
         self.values(query, catalog, event.time, |name| match name {
             "time" => Some(Value::Time(event.time)),
             "arrived" | "arrival" => Some(Value::Time(event.arrival)),
             "kind" => Some(Value::Text(kind.into())),
-            name if event.fields.iter().any(|(field, _)| field == name) => Some(event.field(name)),
-            _ => None,
+            "detail" => Some(Value::Text(self.detail(catalog, kind, event).into())),
+            // Not the label of that name.
+            field => Some(event.field(field)),
         })
     }
 
+    fn detail(&self, catalog: &Catalog, kind: &str, event: &EventRecord) -> String {
+        let decl = catalog.events.iter().find(|decl| decl.name == kind);
+        happened::detail(decl.map_or(&[], |decl| &decl.fields), event)
+    }
+
     /// Events of all kinds, boots derived; by time.
-    fn events(&self, query: &Query, catalog: &Catalog, emit: &mut Emit<'_>) -> Result<(), RunError> {
-        let mut events: Vec<(&str, &EventRecord)> = self.boots().map(|boot| ("boot", boot)).collect();
+    fn events(
+        &self,
+        query: &Query,
+        catalog: &Catalog,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), RunError> {
+        let mut events: Vec<(&str, &EventRecord)> =
+            self.boots().map(|boot| ("boot", boot)).collect();
         for (at, decl) in catalog.events.iter().enumerate() {
             if decl.name == "boot" {
                 continue;
             }
-            let kind = EventKind::Stored(crate::ir::EventId(at as u32));
-            let stored = self.history.events(kind).map_or(&[][..], |events| events.all());
+            let kind = EventKind::Stored(EventId(at as u32));
+            let stored = self
+                .history
+                .events(kind)
+                .map_or(&[][..], |events| events.all());
             let mine = stored.iter().filter(|event| self.window.holds(event.time));
             events.extend(mine.map(|event| (decl.name.as_str(), event)));
         }
         events.sort_by_key(|(_, event)| (event.time, event.number));
-        events.into_iter().try_for_each(|(kind, event)| emit(self.event(query, catalog, kind, event), event.time, None))
+        events.into_iter().try_for_each(|(kind, event)| {
+            emit(self.event(query, catalog, kind, event), event.time, None)
+        })
     }
-
-    /// Rows as they are stored.
-    fn stored(&self, query: &Query, catalog: &Catalog, key: Option<&SmolStr>, emit: &mut Emit<'_>) -> Result<(), RunError> {
-        let mut slots: HashMap<TableId, Vec<Slot>> = HashMap::new();
-        for stored in &self.own {
-            let table = stored.row.table;
-            if !slots.contains_key(&table) {
-                let Some(def) = self.schema.table_def(table) else { continue };
-                slots.insert(table, slots_of(query, def, key, catalog));
-            }
-            if query.source_is_signal() && stored.row.cells.is_empty() {
-                continue;
-            }
-            let time = stored.corrected();
-            let value = |slot: &Slot| match slot {
-                Slot::Time => Value::Time(time),
-                Slot::Arrived => Value::Time(stored.arrival),
-                Slot::Client => Value::Text(self.history.client.clone()),
-                Slot::Device => Value::Text(self.history.name.clone()),
-                Slot::Key => Value::Text(stored.row.instance.clone()),
-                Slot::Kind(kind) => Value::Text(kind.clone()),
-                Slot::Label(label) => Value::Text(self.history.label(label, time, self.window.known).value),
-                Slot::Cell(column) => {
-                    let cell = stored.row.cells.iter().find(|(known, _)| known == column);
-                    cell.map_or(Value::Unknown, |(_, value)| Value::from(value))
-                }
-                Slot::Nothing => Value::Unknown,
-            };
-            emit(slots[&table].iter().map(value).collect(), time, Some(&stored.row.instance))?;
-        }
-        Ok(())
-    }
-}
-
-/// What a column of the source takes from a stored row.
-enum Slot {
-    Time,
-    Arrived,
-    Client,
-    Device,
-    Key,
-    Kind(SmolStr),
-    Label(SmolStr),
-    Cell(ColumnId),
-    Nothing,
-}
-
-fn slots_of(query: &Query, def: &TableDef, key: Option<&SmolStr>, catalog: &Catalog) -> Vec<Slot> {
-    let plain = if let Source::Signal(signal) = &query.source { Some(&catalog.signals[signal.index()].field) } else { None };
-    let cell = |name: &str| def.columns.iter().position(|column| column.name == name).map(|at| Slot::Cell(ColumnId(at as u32)));
-    let slot = |name: &str| match name {
-        "time" => Slot::Time,
-        "client" => Slot::Client,
-        "device" => Slot::Device,
-        "value" if plain.is_some() => plain.and_then(|field| cell(field)).unwrap_or(Slot::Nothing),
-        name if key.is_some_and(|key| key == name) => Slot::Key,
-        name => match cell(name) {
-            Some(cell) => cell,
-            None if name == "kind" => Slot::Kind(def.name.clone()),
-            None if name == "arrived" || name == "arrival" => Slot::Arrived,
-            None if is_label(catalog, name) => Slot::Label(name.into()),
-            None => Slot::Nothing,
-        },
-    };
-    query.columns.iter().map(|column| slot(&column.name)).collect()
 }
 
 /// Steps of a watch, run by run.
@@ -488,33 +425,54 @@ fn runs(steps: &[WatchStep]) -> impl Iterator<Item = &[WatchStep]> {
 }
 
 /// Every declared or stored signal.
-fn signals(query: &Query, catalog: &Catalog, schema: &Schema, emit: &mut dyn FnMut(Vec<Value>) -> Result<(), RunError>) -> Result<(), RunError> {
+fn signals(
+    query: &Query,
+    catalog: &Catalog,
+    schema: &Schema,
+    emit: &mut dyn FnMut(Vec<Value>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
     for signal in &catalog.signals {
         let family = &catalog.families[signal.family.index()];
         let plain = family.name == PLAIN_FAMILY;
         let (ty, unit) = crate::render::type_words(&signal.ty);
-        let stored = schema.find_table(TableKind::Signals, &family.name).and_then(|table| schema.find_column(table, &signal.field));
-        let name = if plain { signal.field.to_string() } else { format!("{}.{}", family.name, signal.field) };
+        let stored = schema
+            .find_table(TableKind::Signals, &family.name)
+            .and_then(|table| schema.find_column(table, &signal.field));
+        let name = if plain {
+            signal.field.to_string()
+        } else {
+            format!("{}.{}", family.name, signal.field)
+        };
         let value = |column: &str| match column {
             "name" | "signal" => Value::Text(name.as_str().into()),
-            "family" => Value::Text(if plain { SmolStr::default() } else { family.name.clone() }),
+            "family" => Value::Text(if plain {
+                SmolStr::default()
+            } else {
+                family.name.clone()
+            }),
             "field" => Value::Text(signal.field.clone()),
-            "key" => Value::Text(if plain { SmolStr::default() } else { family.key.clone() }),
+            "key" => Value::Text(if plain {
+                SmolStr::default()
+            } else {
+                family.key.clone()
+            }),
             "kind" => Value::Text(format!("{:?}", signal.kind).to_lowercase().into()),
             "type" => Value::Text(ty.into()),
             "unit" => unit.map_or(Value::Unknown, |unit| Value::Text(unit.into())),
-            "holds" => signal.holds.map_or(Value::Unknown, |holds| Value::Number(holds as f64 / 1e9)),
+            "holds" => signal
+                .holds
+                .map_or(Value::Unknown, |holds| Value::Number(holds as f64 / 1e9)),
             "declared" => Value::Bool(signal.declared),
             "stored" => Value::Bool(stored.is_some()),
             _ => Value::Unknown,
         };
-        emit(query.columns.iter().map(|column| value(&column.name)).collect())?;
+        emit(
+            query
+                .columns
+                .iter()
+                .map(|column| value(&column.name))
+                .collect(),
+        )?;
     }
     Ok(())
-}
-
-impl Query {
-    fn source_is_signal(&self) -> bool {
-        matches!(self.source, Source::Signal(_))
-    }
 }

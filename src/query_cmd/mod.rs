@@ -3,7 +3,11 @@
 //! Answers go to `out`, errors and the notes that a format cannot carry to `err`. Called by the command
 //! line's `query` and, question by question, by the shell.
 
+mod local;
+
 use crate::client::{Client, ClientError};
+use local::Local;
+use query::answer;
 use query::render::{self, Format};
 use query::table::Table;
 use std::io::{self, Write};
@@ -54,8 +58,11 @@ impl Failure {
 }
 
 /// A target that was found; questions can be put to it one after the other.
-pub struct Connection {
-    client: Client,
+pub struct Connection(Found);
+
+enum Found {
+    Server(Client),
+    Folder(Box<Local>),
 }
 
 impl Connection {
@@ -64,15 +71,18 @@ impl Connection {
         match target {
             Target::Url { url, token } => {
                 let client = Client::new(url, token.as_deref()).map_err(|error| Failure::Environment(error.to_string()))?;
-                Ok(Connection { client })
+                Ok(Connection(Found::Server(client)))
             }
-            Target::Data(_) => Err(Failure::Environment("not yet".into())),
+            Target::Data(folder) => Ok(Connection(Found::Folder(Box::new(Local::open(folder)?)))),
         }
     }
 
     /// The answer to one question; `cancel` is asked now and then whether to give up.
     pub fn ask(&self, text: &str, cancel: &dyn Fn() -> bool) -> Result<Table, Failure> {
-        ask_server(&self.client, text, cancel)
+        match &self.0 {
+            Found::Server(client) => ask_server(client, text, cancel),
+            Found::Folder(folder) => folder.ask(text, cancel),
+        }
     }
 }
 
@@ -84,7 +94,7 @@ fn ask_server(client: &Client, text: &str, cancel: &dyn Fn() -> bool) -> Result<
     })?;
     let body = String::from_utf8_lossy(&answer.body);
     if answer.status == 200 {
-        return render::from_json(&body).map_err(|error| Failure::Environment(error.to_string()));
+        return answer::from_json(&body).map_err(|error| Failure::Environment(error.to_string()));
     }
     let said = refusal(answer.status, &body);
     Err(if answer.status == 400 { Failure::Question(said) } else { Failure::Environment(said) })
