@@ -63,3 +63,5 @@ pub const HTTP_DRAIN_SECONDS_MAX: u64 = 10;
 pub const QUERY_BYTES_MAX: usize = 64 << 10;
 /// Most queries that run at once; further ones are told 429.
 pub const QUERIES_MAX: usize = 4;
+/// How long a query over HTTP may run.
+pub const QUERY_SECONDS_MAX: u64 = 30;

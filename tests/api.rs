@@ -16,7 +16,8 @@ fn check_error(response: &Response, status: u16, code: &str, place: &str, said: 
         assert!(error[key].is_string(), "no {key} in {text}");
     }
     assert_eq!(error["code"], code, "{text}");
-    assert_eq!(error["where"], place, "{text}");
+    let whole_or_more = |said: &str| if place.is_empty() { said.is_empty() } else { said.starts_with(place) };
+    assert!(error["where"].as_str().is_some_and(whole_or_more), "not at {place:?}: {text}");
     let whole = format!("{} {}", error["message"], error["hint"]);
     assert!(whole.contains(said), "{said:?} is not in {text}");
     assert_eq!(response.header("retry-after").is_some(), [429, 503].contains(&status), "{text}");
@@ -132,7 +133,7 @@ fn line_protocol_is_kept_and_found() {
         let response = server.post(target, &[("Content-Encoding", "gzip")], gzip(body.as_bytes()));
         assert_eq!((response.status, response.body.len()), (204, 0), "{}", response.text());
     }
-    let rows = server.rows("cpu[] from -1h | show time, device, usage | sort device");
+    let rows = server.rows("cpu from -1h | show time, device, usage | sort device");
     assert_eq!(rows, ["2026-06-09T02:00:00Z,a,12.5", "2026-06-09T02:00:00Z,b,25"]);
 }
 
@@ -207,7 +208,9 @@ fn wrong_queries_say_where() {
     assert_eq!(response.status, 400, "{}", response.text());
     check_error(&server.get("/api/v1/query"), 400, "missing_parameter", "?q=", "query");
     check_error(&server.get("/api/v1/query?q=devices&format=xml"), 400, "invalid_parameter", "?format=", "csv");
-    check_error(&server.post("/api/v1/query", &[("Content-Type", "application/json")], "{}"), 400, "invalid_body", "", "q");
+    let json = [("Content-Type", "application/json")];
+    check_error(&server.post("/api/v1/query", &json, "{}"), 400, "missing_parameter", "?q=", "query");
+    check_error(&server.post("/api/v1/query", &json, "{"), 400, "invalid_body", "", "EOF");
     let deep = "(".repeat(60_000);
     assert_eq!(ask(&deep).status, 400);
     assert_eq!(ask(&"x".repeat(70 << 10)).status, 413);

@@ -3,12 +3,14 @@
 //! Decoding runs on the runtime's threads; the store has one owner, asked through its handle. A reply to
 //! a report leaves when the report is durable, never before. Nothing here panics on what comes in.
 
+mod alerts;
 mod call;
 mod error;
 mod health;
 mod ledger;
 mod metrics;
 mod patience;
+mod query;
 mod reply;
 mod reports;
 pub mod routes;

@@ -55,7 +55,7 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
         "samples": receipt.samples,
         "events": receipt.events,
         "duplicates": receipt.duplicates,
-        "arrival": query::value::print_time(receipt.arrival),
+        "arrival": ::query::value::print_time(receipt.arrival),
     })))
 }
 

@@ -41,6 +41,9 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/reports" super::reports::post, "native reports, JSON or NDJSON";
     POST "/write" super::write::post, "line protocol (Telegraf, InfluxDB 1 clients)";
     POST "/api/v2/write" super::write::post, "line protocol (InfluxDB 2 clients)";
+    GET "/api/v1/query" super::query::get, "one query, one answer";
+    POST "/api/v1/query" super::query::post, "the same, for long queries";
+    GET "/api/v1/alerts" super::alerts::get, "alerts with state and reason, open ones by default";
     GET "/api/v1/stream" super::stream::get, "server-sent events of every decision";
     GET "/metrics" super::metrics::page, "the server's own numbers, Prometheus text format";
     GET "/healthz" super::health::alive, "200 while the process runs";

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use afterboot::clock::ManualClock;
+use afterboot::clock::{Clock, ManualClock};
 use afterboot::config::Config;
 use afterboot::core::RuleSet;
 use afterboot::rule_files;
@@ -112,7 +112,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("writing to memory")
 }
 
-/// 2026-06-09T02:00:00Z, when the server of a test starts unless it says otherwise.
+/// 2026-06-09T02:00:00Z, what the clock shows when the server of a test has started.
 pub const NIGHT: i64 = 1_780_970_400_000_000_000;
 
 /// A server inside this process, on a port and in a folder of its own, with a clock that the test sets.
@@ -127,7 +127,7 @@ impl Running {
     /// With the standard rules.
     pub fn start() -> Running {
         let dir = tempfile::tempdir().expect("a folder");
-        Running::start_in(dir, Arc::new(ManualClock::new(NIGHT)))
+        Running::start_in(dir, Arc::new(ManualClock::new(NIGHT - 1_000_000_000)))
     }
 
     fn start_in(dir: tempfile::TempDir, clock: Arc<ManualClock>) -> Running {
@@ -139,6 +139,8 @@ impl Running {
         let mut server = Server::listen(config, clock.clone()).expect("a port");
         let rules = RuleSet::check(rule_files::standard()).expect("the standard rules");
         server.recover(&rules).expect("a store");
+        // Arrivals rise strictly: what comes next has an instant of its own.
+        clock.set(clock.now() + 1_000_000_000);
         Running { address: server.address, clock, dir, server: Some(server) }
     }
 
