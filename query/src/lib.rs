@@ -6,5 +6,6 @@ pub mod history;
 pub mod ir;
 pub mod ir_query;
 pub mod limits;
+pub mod plain;
 pub mod span;
 pub mod value;

@@ -14,6 +14,7 @@ mod template;
 mod window;
 
 pub use template::render;
+pub(crate) use window::exact_sum;
 
 use crate::history::{DeviceHistory, EventRecord, Held};
 use crate::ir::{Dur, EventField, Expr, Key, Node, Program, WatchField};
@@ -62,7 +63,8 @@ pub enum Env<'e> {
 }
 
 impl<'e> Env<'e> {
-    fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
+    /// The instance in a slot.
+    pub(crate) fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
         match self {
             Env::Empty => None,
             Env::Instance(at, key, _) if *at == slot => Some(key),
@@ -70,7 +72,8 @@ impl<'e> Env<'e> {
         }
     }
 
-    fn event(&self, slot: u8) -> Option<&'e EventRecord> {
+    /// The event in a slot.
+    pub(crate) fn event(&self, slot: u8) -> Option<&'e EventRecord> {
         match self {
             Env::Empty => None,
             Env::Event(at, event, _) if *at == slot => Some(event),
@@ -110,6 +113,14 @@ impl Known {
         self.since = self.since.max(since);
         self.until = self.until.min(until);
         self
+    }
+
+    /// The value at another instant of [since, until): a number that grows with time has moved.
+    pub fn value_at(&self, at: Nanos) -> Value {
+        match self.line {
+            Some(line) => Value::Number(line.at(at)),
+            None => self.value.clone(),
+        }
     }
 
     /// The truth of a condition; None: unknown.

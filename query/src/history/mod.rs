@@ -146,7 +146,9 @@ impl DeviceHistory {
                 Target::Report { interval, imported } => {
                     report = Some(time);
                     changes.imported = imported.is_some_and(|column| {
-                        row.cells.iter().any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
+                        row.cells
+                            .iter()
+                            .any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
                     });
                     let stated =
                         interval.and_then(|column| row.cells.iter().find(|(c, _)| *c == column));
@@ -568,6 +570,36 @@ impl DeviceHistory {
     /// The labels that were ever set.
     pub fn label_names(&self) -> impl Iterator<Item = &SmolStr> {
         self.labels.iter().map(|(name, _)| name)
+    }
+
+    /// Time and arrival of the report that arrived first.
+    pub fn first_report(&self) -> Option<(Nanos, Nanos)> {
+        self.first_report
+    }
+
+    /// The steps of a label by time (equal times in order of arrival): (time, arrival, text).
+    pub fn label_steps(&self, label: &str) -> impl Iterator<Item = (Nanos, Nanos, &SmolStr)> {
+        let found = self.labels.iter().find(|(name, _)| name == label);
+        let steps = found.map_or(&[][..], |(_, steps)| steps);
+        steps
+            .iter()
+            .map(|step| (step.time, step.arrival, &step.text))
+    }
+
+    /// The stated reporting intervals: from which arrival on, and the interval.
+    pub fn intervals(&self) -> &[(Nanos, Nanos)] {
+        &self.intervals
+    }
+
+    /// From when on a rule fired, or no longer did.
+    pub fn firing_steps(&self, rule: RuleId) -> &[(Nanos, bool)] {
+        let found = self.firing.iter().find(|(id, _)| *id == rule);
+        found.map_or(&[][..], |(_, steps)| steps)
+    }
+
+    /// The title of a patch, as first told.
+    pub fn patch_title(&self, kb: &str) -> Option<&SmolStr> {
+        self.titles.get(kb)
     }
 
     /// The reporting interval as known at an instant.
