@@ -63,10 +63,7 @@ pub(super) enum Target {
         columns: Vec<SmolStr>,
         patch: Option<SmolStr>,
     },
-    Report {
-        interval: Option<ColumnId>,
-        imported: Option<ColumnId>,
-    },
+    Report { interval: Option<ColumnId>, imported: Option<ColumnId> },
     Label,
     Nothing,
 }
@@ -138,16 +135,8 @@ impl Mapping {
             TableKind::System => match name {
                 names::REPORT => {
                     let columns: Vec<&str> = columns.collect();
-                    let find = |name: &str| {
-                        columns
-                            .iter()
-                            .position(|c| *c == name)
-                            .map(|at| ColumnId(at as u32))
-                    };
-                    Target::Report {
-                        interval: find(names::INTERVAL),
-                        imported: find(names::IMPORTED),
-                    }
+                    let find = |name: &str| columns.iter().position(|c| *c == name).map(|at| ColumnId(at as u32));
+                    Target::Report { interval: find(names::INTERVAL), imported: find(names::IMPORTED) }
                 }
                 names::LABEL => Target::Label,
                 _ => Target::Nothing,
