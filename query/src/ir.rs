@@ -54,6 +54,9 @@ pub struct Program {
     pub rules: Vec<Rule>,
     /// Rules in the order in which they are decided (a rule after those whose `.firing` it reads).
     pub rule_order: Vec<RuleId>,
+    /// Watches in the order in which they are stepped (a watch after those that it reads; itself it reads
+    /// as it was before).
+    pub watch_order: Vec<WatchId>,
     /// `suppress` statements in file order.
     pub suppressions: Vec<Suppress>,
     /// The let named `offline`, the default of a watch's `down when`.

@@ -64,7 +64,7 @@ pub enum Env<'e> {
 
 impl<'e> Env<'e> {
     /// The instance in a slot.
-    pub(crate) fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
+    pub fn instance(&self, slot: u8) -> Option<&'e SmolStr> {
         match self {
             Env::Empty => None,
             Env::Instance(at, key, _) if *at == slot => Some(key),
@@ -73,7 +73,7 @@ impl<'e> Env<'e> {
     }
 
     /// The event in a slot.
-    pub(crate) fn event(&self, slot: u8) -> Option<&'e EventRecord> {
+    pub fn event(&self, slot: u8) -> Option<&'e EventRecord> {
         match self {
             Env::Empty => None,
             Env::Event(at, event, _) if *at == slot => Some(event),

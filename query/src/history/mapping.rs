@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, PLAIN_FAMILY};
 use crate::ir::{EventKind, FamilyId, SignalId};
 use smol_str::SmolStr;
-use storage::{ColumnId, Nanos, TableId, TableKind};
+use storage::{ColumnId, Nanos, Row, TableId, TableKind};
 
 /// Names of the system tables and columns that a history reads.
 pub mod names {
@@ -65,6 +65,8 @@ pub(super) enum Target {
     },
     Report { interval: Option<ColumnId>, imported: Option<ColumnId> },
     Label,
+    /// An event of a kind that the catalogue does not know: it only counts.
+    OtherEvent,
     Nothing,
 }
 
@@ -129,7 +131,7 @@ impl Mapping {
                         columns: columns.map(SmolStr::new).collect(),
                         patch: name.strip_prefix("patch.").map(SmolStr::new),
                     },
-                    None => Target::Nothing,
+                    None => Target::OtherEvent,
                 }
             }
             TableKind::System => match name {
@@ -142,6 +144,16 @@ impl Mapping {
                 _ => Target::Nothing,
             },
         };
+    }
+
+    /// Whether these rows came by bulk import.
+    pub fn is_import(&self, rows: &[Row]) -> bool {
+        rows.iter().any(|row| match self.target(row.table) {
+            Target::Report { imported: Some(column), .. } => {
+                row.cells.iter().any(|(c, v)| c == column && *v == storage::Value::Bool(true))
+            }
+            _ => false,
+        })
     }
 
     pub(super) fn target(&self, table: TableId) -> &Target {

@@ -269,6 +269,7 @@ impl DeviceHistory {
                         EventKind::Heartbeat => {}
                     }
                 }
+                Target::OtherEvent => self.event_count += 1,
                 Target::Nothing => {}
             }
         }

@@ -1,0 +1,446 @@
+//! Expressions, durations and messages. Each function is one line of the grammar.
+
+use super::{Expect, Step, Tokens, nested, symbol, word};
+use crate::ast::{
+    Call, Dur, DurKind, Expr, Ident, Kind, Literal, Message, MessagePart, Over, Part, Path,
+};
+use crate::diagnostic::Diagnostic;
+use crate::ir::{ArithOp, CompareOp};
+use crate::lex::{Piece, Tok};
+use crate::limits::TREE_HEIGHT_MAX;
+use crate::span::Span;
+use crate::value::{Measure, Unit};
+use nom::Parser;
+use nom::multi::separated_list0;
+
+/// Makes an expression, bounding its size and height.
+fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Expr> {
+    rest.count()?;
+    let height = 1 + children(&kind).into_iter().map(|e| e.height).max().unwrap_or(0);
+    if height as usize > TREE_HEIGHT_MAX {
+        return rest.fatal(
+            Diagnostic::error(
+                "too-deep",
+                span,
+                format!("this expression is more than {TREE_HEIGHT_MAX} operators high"),
+                "too high",
+            )
+            .hint("name parts of it with `let`"),
+        );
+    }
+    Ok((rest, Expr { kind, span, height, grouped: false }))
+}
+
+/// The direct subexpressions.
+pub fn children(kind: &Kind) -> Vec<&Expr> {
+    fn of_path(path: &Path) -> Vec<&Expr> {
+        path.parts.iter().filter_map(|p| p.filter.as_deref()).collect()
+    }
+    match kind {
+        Kind::Literal(_) => Vec::new(),
+        Kind::List(items) | Kind::And(items) | Kind::Or(items) => items.iter().collect(),
+        Kind::Path(path) | Kind::Within(path, ..) => of_path(path),
+        Kind::Call(call) => {
+            let anchor = call.over.iter().filter_map(|o| o.anchor.as_ref().map(|a| &*a.1));
+            call.args.iter().chain(anchor).collect()
+        }
+        Kind::Not(a) | Kind::Negate(a) | Kind::IsKnown(a, _) | Kind::For(a, _) => vec![a],
+        Kind::Compare(_, a, b)
+        | Kind::Arith(_, a, b)
+        | Kind::Matches(a, b)
+        | Kind::In(a, b, _)
+        | Kind::Coalesce(a, b)
+        | Kind::At(a, b) => vec![a, b],
+    }
+}
+
+/// `expr = or ["for" dur]`
+pub fn expr(input: Tokens<'_>) -> Step<'_, Expr> {
+    nested(input, |input| {
+        let (rest, value) = or(input)?;
+        if rest.word() != Some("for") {
+            return Ok((rest, value));
+        }
+        let (after, dur) = dur(rest.advance())?;
+        if let Some(joined @ ("or" | "and")) = after.word() {
+            return after.fatal(
+                Diagnostic::error(
+                    "for",
+                    after.span(),
+                    format!("`for` ends an expression, `{joined}` cannot follow it"),
+                    "it is not clear what the duration covers",
+                )
+                .also(rest.span().to(dur.span), "this covers everything before it")
+                .hint(format!(
+                    "put parentheses around what must last: `(a for 5m) {joined} (b for 5m)` or `(a {joined} b) for 5m`"
+                )),
+            );
+        }
+        if after.word() == Some("for") {
+            return after.fatal(
+                Diagnostic::error("for", after.span(), "an expression has one `for`", "a second one")
+                    .hint("put parentheses around the first"),
+            );
+        }
+        make(after, Kind::For(Box::new(value), dur), after.since(input))
+    })
+}
+
+/// `a op b op c …` as one node.
+fn joined<'a>(
+    input: Tokens<'a>,
+    operator: &'static str,
+    part: fn(Tokens<'a>) -> Step<'a, Expr>,
+    kind: fn(Vec<Expr>) -> Kind,
+) -> Step<'a, Expr> {
+    let (mut rest, first) = part(input)?;
+    let mut items = vec![first];
+    while rest.word() == Some(operator) {
+        let (after, next) = part(rest.advance())?;
+        items.push(next);
+        rest = after;
+    }
+    rest.note(Expect::Kind("an operator"));
+    if items.len() == 1 {
+        return Ok((rest, items.remove(0)));
+    }
+    make(rest, kind(items), rest.since(input))
+}
+
+fn or(input: Tokens<'_>) -> Step<'_, Expr> {
+    joined(input, "or", and, Kind::Or)
+}
+
+fn and(input: Tokens<'_>) -> Step<'_, Expr> {
+    joined(input, "and", not, Kind::And)
+}
+
+fn not(input: Tokens<'_>) -> Step<'_, Expr> {
+    if input.word() != Some("not") {
+        return predicate(input);
+    }
+    nested(input, |input| {
+        let (rest, value) = not(input.advance())?;
+        make(rest, Kind::Not(Box::new(value)), rest.since(input))
+    })
+}
+
+fn comparison(input: Tokens<'_>) -> Option<CompareOp> {
+    let Tok::Symbol(symbol) = input.next().tok else { return None };
+    Some(match symbol {
+        "=" => CompareOp::Equal,
+        "!=" => CompareOp::NotEqual,
+        "<" => CompareOp::Less,
+        "<=" => CompareOp::LessEqual,
+        ">" => CompareOp::Greater,
+        ">=" => CompareOp::GreaterEqual,
+        _ => return None,
+    })
+}
+
+fn predicate(input: Tokens<'_>) -> Step<'_, Expr> {
+    if input.word() == Some("no") {
+        let (rest, event) = path(input.advance())?;
+        let (rest, _) = word("within")(rest)?;
+        let (rest, dur) = dur(rest)?;
+        return make(rest, Kind::Within(event, dur, true), rest.since(input));
+    }
+    let (rest, left) = sum(input)?;
+    let (rest, value) = match rest.word() {
+        Some("within") => {
+            let Kind::Path(event) = left.kind else {
+                return rest.fatal(
+                    Diagnostic::error(
+                        "within",
+                        left.span,
+                        "only an event can happen within a time",
+                        "expected the name of an event",
+                    )
+                    .hint("a condition lasts: write `… for 5m`"),
+                );
+            };
+            let (rest, dur) = dur(rest.advance())?;
+            make(rest, Kind::Within(event, dur, false), rest.since(input))?
+        }
+        Some("in") => membership(input, rest.advance(), left, false)?,
+        Some("not") if matches!(&rest.second().tok, Tok::Name(w) if w == "in") => {
+            membership(input, rest.advance().advance(), left, true)?
+        }
+        Some("is") => {
+            let rest = rest.advance();
+            let (rest, negated) = match rest.word() {
+                Some("not") => (rest.advance(), true),
+                _ => (rest, false),
+            };
+            let (rest, _) = word("known")(rest)?;
+            make(rest, Kind::IsKnown(Box::new(left), negated), rest.since(input))?
+        }
+        _ if rest.is_symbol("~") => {
+            let (rest, right) = sum(rest.advance())?;
+            let kind = Kind::Matches(Box::new(left), Box::new(right));
+            make(rest, kind, rest.since(input))?
+        }
+        _ => match comparison(rest) {
+            Some(op) => {
+                let (rest, right) = sum(rest.advance())?;
+                let kind = Kind::Compare(op, Box::new(left), Box::new(right));
+                make(rest, kind, rest.since(input))?
+            }
+            None => (rest, left),
+        },
+    };
+    if matches!(value.kind, Kind::Compare(..)) && comparison(rest).is_some() {
+        return rest.fatal(
+            Diagnostic::error("compare", rest.span(), "comparisons do not chain", "a second comparison")
+                .hint("join two comparisons with `and`"),
+        );
+    }
+    Ok((rest, value))
+}
+
+fn membership<'a>(
+    start: Tokens<'a>,
+    input: Tokens<'a>,
+    left: Expr,
+    negated: bool,
+) -> Step<'a, Expr> {
+    let (rest, list) = sum(input)?;
+    let kind = Kind::In(Box::new(left), Box::new(list), negated);
+    make(rest, kind, rest.since(start))
+}
+
+/// Left-associative arithmetic.
+fn arithmetic<'a>(
+    input: Tokens<'a>,
+    operators: [(&'static str, ArithOp); 2],
+    part: fn(Tokens<'a>) -> Step<'a, Expr>,
+) -> Step<'a, Expr> {
+    let (mut rest, mut left) = part(input)?;
+    while let Some((_, op)) = operators.iter().find(|(s, _)| rest.is_symbol(s)) {
+        let (after, right) = part(rest.advance())?;
+        let kind = Kind::Arith(*op, Box::new(left), Box::new(right));
+        (rest, left) = make(after, kind, after.since(input))?;
+    }
+    Ok((rest, left))
+}
+
+fn sum(input: Tokens<'_>) -> Step<'_, Expr> {
+    arithmetic(input, [("+", ArithOp::Add), ("-", ArithOp::Subtract)], term)
+}
+
+fn term(input: Tokens<'_>) -> Step<'_, Expr> {
+    arithmetic(input, [("*", ArithOp::Multiply), ("/", ArithOp::Divide)], value)
+}
+
+/// `value = atom ["at" atom] ["??" value]`
+fn value(input: Tokens<'_>) -> Step<'_, Expr> {
+    let (mut rest, mut left) = atom(input)?;
+    if rest.word() == Some("at") {
+        let (after, time) = atom(rest.advance())?;
+        let kind = Kind::At(Box::new(left), Box::new(time));
+        (rest, left) = make(after, kind, after.since(input))?;
+    }
+    if rest.is_symbol("??") {
+        let (after, right) = nested(rest.advance(), value)?;
+        let kind = Kind::Coalesce(Box::new(left), Box::new(right));
+        (rest, left) = make(after, kind, after.since(input))?;
+    }
+    Ok((rest, left))
+}
+
+/// A literal that is one token.
+pub fn literal(input: Tokens<'_>) -> Option<Literal> {
+    Some(match &input.next().tok {
+        Tok::Number(number, unit) => Literal::Number(*number, *unit),
+        Tok::Time(time) => Literal::Time(*time),
+        Tok::Text(text) => Literal::Text(text.clone()),
+        Tok::Name(name) if name == "true" => Literal::Bool(true),
+        Tok::Name(name) if name == "false" => Literal::Bool(false),
+        _ => return None,
+    })
+}
+
+fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
+    if let Some(found) = literal(input) {
+        let rest = input.advance();
+        if matches!(found, Literal::Number(..)) && rest.word() == Some("reports") {
+            return rest.fatal(
+                Diagnostic::error(
+                    "reports",
+                    rest.since(input).to(rest.span()),
+                    "a number of reports is not a value",
+                    "stands only after `for`, `within`, `over` and the like",
+                )
+                .hint("compare with a duration such as `3m`"),
+            );
+        }
+        return make(rest, Kind::Literal(found), input.span());
+    }
+    if input.is_symbol("(") {
+        let (rest, mut inner) = expr(input.advance())?;
+        let (rest, _) = symbol(")")(rest)?;
+        inner.grouped = true;
+        return Ok((rest, inner));
+    }
+    if input.is_symbol("-") {
+        return nested(input, |input| {
+            let (rest, inner) = atom(input.advance())?;
+            make(rest, Kind::Negate(Box::new(inner)), rest.since(input))
+        });
+    }
+    if input.is_symbol("[") {
+        let (rest, items) = separated_list0(symbol(","), expr).parse(input.advance())?;
+        let (rest, _) = symbol("]")(rest)?;
+        return make(rest, Kind::List(items), rest.since(input));
+    }
+    if input.word() == Some("no") {
+        return input.fatal(
+            Diagnostic::error(
+                "within",
+                input.span(),
+                "`no` belongs to `no EVENT within DURATION`",
+                "a condition cannot start here",
+            )
+            .hint("put it in parentheses, or write `not`"),
+        );
+    }
+    let called = matches!(input.next().tok, Tok::Name(_))
+        && matches!(input.second().tok, Tok::Symbol("("));
+    if called {
+        return call(input);
+    }
+    let (rest, path) = path(input)?;
+    let span = path.span;
+    make(rest, Kind::Path(path), span)
+}
+
+fn call(input: Tokens<'_>) -> Step<'_, Expr> {
+    let (rest, name) = super::name("an expression")(input)?;
+    let (rest, _) = symbol("(")(rest)?;
+    let (rest, args) = separated_list0(symbol(","), expr).parse(rest)?;
+    let (rest, over) = over(rest)?;
+    let (mut rest, _) = symbol(")")(rest)?;
+    let mut fields = Vec::new();
+    while rest.is_symbol(".") {
+        let (after, field) = super::name("the name of a field")(rest.advance())?;
+        fields.push(field);
+        rest = after;
+    }
+    make(rest, Kind::Call(Call { name, args, over, fields }), rest.since(input))
+}
+
+fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
+    if input.word() != Some("over") {
+        input.note(Expect::Exactly("over"));
+        return Ok((input, None));
+    }
+    let (rest, dur) = dur(input.advance())?;
+    let (rest, anchor) = match rest.word() {
+        Some(side @ ("before" | "after")) => {
+            let (after, time) = nested(rest.advance(), atom)?;
+            (after, Some((side == "after", Box::new(time))))
+        }
+        _ => {
+            rest.note(Expect::Exactly("before"));
+            (rest, None)
+        }
+    };
+    Ok((rest, Some(Over { dur, anchor, span: rest.since(input) })))
+}
+
+/// `path = name ["[" filter "]"] {"." name ["[" filter "]"]}`
+pub fn path(input: Tokens<'_>) -> Step<'_, Path> {
+    let (mut rest, first) = part("an expression")(input)?;
+    let mut parts = vec![first];
+    while rest.is_symbol(".") {
+        let (after, next) = part("the name of a field")(rest.advance())?;
+        parts.push(next);
+        rest = after;
+    }
+    Ok((rest, Path { parts, span: rest.since(input) }))
+}
+
+fn part<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Part> {
+    move |input| {
+        input.count()?;
+        let (rest, name) = super::name(kind)(input)?;
+        if !rest.is_symbol("[") {
+            return Ok((rest, Part { name, filter: None }));
+        }
+        let (rest, filter) = expr(rest.advance())?;
+        let (rest, _) = symbol("]")(rest)?;
+        Ok((rest, Part { name, filter: Some(Box::new(filter)) }))
+    }
+}
+
+/// An event: a path whose last name alone may have a filter.
+pub fn event(input: Tokens<'_>) -> Step<'_, Path> {
+    match path(input) {
+        Err(nom::Err::Error(_)) => input.miss(Expect::Kind("the name of an event")),
+        other => other,
+    }
+}
+
+/// A duration: a literal, a param, or a number of reports.
+pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
+    match &input.next().tok {
+        Tok::Number(number, unit) => {
+            let rest = input.advance();
+            let reports = *unit == Unit::PLAIN && matches!(rest.word(), Some("reports" | "report"));
+            if reports {
+                let rest = rest.advance();
+                let span = rest.since(input);
+                return Ok((rest, Dur { kind: DurKind::Reports(*number), span }));
+            }
+            if *unit == Unit::DURATION {
+                let nanos = (number * 1e9).round() as i64;
+                return Ok((rest, Dur { kind: DurKind::Fixed(nanos), span: input.span() }));
+            }
+            let word = input.span().of(input.ctx.source);
+            let mut error = Diagnostic::error(
+                "duration",
+                input.span(),
+                format!("`{word}` is not a duration"),
+                "expected a duration such as `5m`",
+            );
+            if unit.measure == Measure::Plain {
+                error = error.hint(format!("did you mean `{word}m` or `{word} reports`?"));
+            }
+            input.fatal(error)
+        }
+        Tok::Name(name) if !super::RESERVED.contains(&name.as_str()) => Ok((
+            input.advance(),
+            Dur { kind: DurKind::Param(name.clone()), span: input.span() },
+        )),
+        _ => input.miss(Expect::Kind("a duration such as `5m`")),
+    }
+}
+
+/// A literal duration, as nanoseconds.
+pub fn fixed(input: Tokens<'_>) -> Step<'_, i64> {
+    let (rest, found) = dur(input)?;
+    match found.kind {
+        DurKind::Fixed(nanos) => Ok((rest, nanos)),
+        _ => input.miss(Expect::Kind("a duration such as `5m`")),
+    }
+}
+
+/// A message; errors in its parts are reported and the part left out.
+pub fn message(input: Tokens<'_>) -> Step<'_, Message> {
+    let Tok::Message(pieces) = &input.next().tok else {
+        return input.miss(Expect::Kind("a text in double quotes"));
+    };
+    let parts = pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Text(text) => Some(MessagePart::Text(text.clone())),
+            Piece::Code(range) => super::code(input, *range).map(MessagePart::Expr),
+        })
+        .collect();
+    Ok((input.advance(), Message { parts, span: input.span() }))
+}
+
+/// `name {"," name}`
+pub fn names<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Vec<Ident>> {
+    move |input| nom::multi::separated_list1(symbol(","), super::name(kind)).parse(input)
+}

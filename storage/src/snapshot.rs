@@ -1,0 +1,114 @@
+//! Everything that was durable at one moment, for any thread, for as long as it is held.
+//!
+//! A snapshot holds the segments and heads of its moment and bounds what it sees by its sequence
+//! number. The owner makes one after each commit; readers never enter the owner.
+
+use std::sync::Arc;
+
+use crate::head::Head;
+use crate::scan::Scan;
+use crate::{Damage, Error, Nanos, Record, Schema, Select};
+
+/// An immutable view; clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    view: Arc<View>,
+}
+
+/// What a snapshot holds.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) seq: u64,
+    pub(crate) clock: Nanos,
+    pub(crate) schema: Schema,
+    /// Oldest first.
+    pub(crate) heads: Vec<Arc<Head>>,
+    /// Known losses.
+    pub(crate) damage: Arc<Vec<Damage>>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(view: View) -> Snapshot {
+        Snapshot {
+            view: Arc::new(view),
+        }
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The last record seen.
+    pub fn seq(&self) -> u64 {
+        self.view.seq
+    }
+
+    /// When that record arrived; the least time if there is none.
+    pub fn clock(&self) -> Nanos {
+        self.view.clock
+    }
+
+    /// The names known.
+    pub fn schema(&self) -> &Schema {
+        &self.view.schema
+    }
+
+    /// Rows ordered by (device, instance, corrected time, sequence number).
+    ///
+    /// # Errors
+    /// Single rows are errors only if a file cannot be read at all; damaged blocks are left out and
+    /// named in [`Scan::damage`].
+    pub fn scan(&self, select: &Select) -> Result<Scan, Error> {
+        Ok(Scan::new(self.clone(), select.clone()))
+    }
+
+    /// Every record from `from_seq` on, in order, each exactly as it was appended.
+    ///
+    /// # Errors
+    /// As the iterator's items: a segment that cannot be read.
+    pub fn records(&self, from_seq: u64) -> Result<Records, Error> {
+        Ok(Records {
+            snapshot: self.clone(),
+            next_seq: from_seq,
+            head: 0,
+            position: None,
+        })
+    }
+}
+
+/// Iterates over records; see [`Snapshot::records`].
+#[derive(Debug)]
+pub struct Records {
+    snapshot: Snapshot,
+    next_seq: u64,
+    head: usize,
+    position: Option<usize>,
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let view = self.snapshot.view();
+        while let Some(head) = view.heads.get(self.head) {
+            let rows = head.read();
+            let position = match self.position {
+                Some(position) => position,
+                None => rows.position_of(self.next_seq),
+            };
+            match rows.record_at(position) {
+                Some((record, _)) if record.seq > view.seq => return None,
+                Some((record, next)) => {
+                    self.position = Some(next);
+                    self.next_seq = record.seq + 1;
+                    return Some(Ok(record));
+                }
+                None => {
+                    self.head += 1;
+                    self.position = None;
+                }
+            }
+        }
+        None
+    }
+}
