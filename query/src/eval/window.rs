@@ -20,15 +20,22 @@ pub(super) struct Frame {
     pub follows: bool,
 }
 
+impl Frame {
+    /// What comes right after `at` falls into the window.
+    pub fn open(&self, at: Nanos) -> bool {
+        self.follows || self.to >= at
+    }
+}
+
 impl Scope<'_> {
-    /// The window at an instant; None when its anchor is unknown.
+    /// The window at an instant; when its anchor is unknown, so is what is computed over it.
     pub(super) fn frame(
         &self,
         over: Dur,
         anchor: &Anchor,
         at: Nanos,
         env: &Env<'_>,
-    ) -> Option<Frame> {
+    ) -> Result<Frame, Known> {
         let duration = self.duration(over, at);
         let span = duration.value;
         let (since, until) = (duration.since, duration.until);
@@ -36,7 +43,7 @@ impl Scope<'_> {
             Anchor::Now if self.world.stepped && span > STEPLESS_MAX => {
                 let step = span / 60;
                 let to = at.div_euclid(step) * step;
-                Some(Frame {
+                Ok(Frame {
                     from: to - span,
                     to,
                     span,
@@ -45,7 +52,7 @@ impl Scope<'_> {
                     follows: false,
                 })
             }
-            Anchor::Now => Some(Frame {
+            Anchor::Now => Ok(Frame {
                 from: at.saturating_sub(span),
                 to: at,
                 span,
@@ -56,13 +63,13 @@ impl Scope<'_> {
             Anchor::Before(time) | Anchor::After(time) => {
                 let known = self.eval(time, at, env);
                 let Value::Time(instant) = known.value else {
-                    return None;
+                    return Err(Known::new(Value::Unknown, known.since, known.until));
                 };
                 let (from, to) = match anchor {
                     Anchor::After(_) => (instant - 1, instant.saturating_add(span) - 1),
                     _ => (instant.saturating_sub(span), instant),
                 };
-                Some(Frame {
+                Ok(Frame {
                     from,
                     to: to.min(at),
                     span,
@@ -85,13 +92,9 @@ impl Scope<'_> {
         at: Nanos,
         env: &Env<'_>,
     ) -> Known {
-        let Some(frame) = self.frame(over, anchor, at, env) else {
-            // the anchor is unknown: so is this, as long as the anchor is
-            let (Anchor::Before(time) | Anchor::After(time)) = anchor else {
-                return Known::new(Value::Unknown, at, Nanos::MAX);
-            };
-            let known = self.eval(time, at, env);
-            return Known::new(Value::Unknown, known.since, known.until);
+        let frame = match self.frame(over, anchor, at, env) {
+            Ok(frame) => frame,
+            Err(unknown) => return unknown,
         };
         if func == WindowFunc::Changes {
             return self.window_changes(value, &frame, at, env);
@@ -99,14 +102,13 @@ impl Scope<'_> {
         let mut since = frame.since;
         let mut until = frame.until;
         let samples = self.samples(value, frame.from, frame.to, env);
-        if frame.follows {
-            if let Some((first, _)) = samples.first() {
-                until = until.min(first.saturating_add(frame.span));
-            }
-            let reads = self.reads(value, at, env);
-            for (signal, key) in &reads {
+        if let (true, Some((first, _))) = (frame.follows, samples.first()) {
+            until = until.min(first.saturating_add(frame.span));
+        }
+        if frame.open(at) {
+            for (signal, key) in self.reads(value, at, env) {
                 let family = self.world.program.catalog.signals[signal.index()].family;
-                let Some(series) = self.device.series(family, key, *signal) else {
+                let Some(series) = self.device.series(family, &key, signal) else {
                     continue;
                 };
                 until = until.min(series.next_after(at).unwrap_or(Nanos::MAX));
@@ -116,12 +118,10 @@ impl Scope<'_> {
                     since = since.max(kept[newest].time);
                 }
                 let left = kept.partition_point(|s| s.time <= frame.from);
-                if let Some(left) = left.checked_sub(1) {
+                if let (true, Some(left)) = (frame.follows, left.checked_sub(1)) {
                     since = since.max(kept[left].time.saturating_add(frame.span));
                 }
             }
-        } else if frame.to >= at {
-            since = since.max(at);
         }
         let out = self.fold(func, &samples, counter);
         Known::new(out, since.min(at), until)
