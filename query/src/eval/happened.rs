@@ -1,6 +1,6 @@
 //! Events: `EV within D`, `no EV within D`, `since(EV)`, `last(EV).f`, `count(EV over D)`.
 
-use super::hold::moving;
+use super::hold::{later, moving};
 use super::{Env, Known, Scope, event_field};
 use crate::history::EventRecord;
 use crate::ir::{Anchor, Dur, EventField, EventKind, EventMatch};
@@ -197,15 +197,15 @@ impl<'a> Scope<'a> {
                 until = until.min(candidate.time.saturating_add(frame.span));
             }
         }
+        let mut inside = self.candidates(event.event, Nanos::MIN, frame.to);
+        since = since.max(inside.next().map_or(Nanos::MIN, |newest| newest.time));
         if frame.open(at) {
-            let mut before = self.candidates(event.event, Nanos::MIN, at);
-            since = since.max(before.next().map_or(Nanos::MIN, |newest| newest.time));
             until = until.min(self.next_event(event.event, at));
         }
         if frame.follows {
             let mut left = self.candidates(event.event, Nanos::MIN, frame.from);
             let left = left.next().map_or(Nanos::MIN, |left| left.time);
-            since = since.max(left.saturating_add(frame.span));
+            since = since.max(later(left, frame.span));
         }
         Known::new(Value::Number(count as f64), since.min(at), until)
     }

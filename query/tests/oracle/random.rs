@@ -390,7 +390,8 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
             let limit = num(tape.pick(&[60.0, 120.0, 30.0, 0.0, 90.5, 300.0]));
             compare(moving_of(tape, place), compare_op(tape), limit)
         }
-        24 => compare(moving_of(tape, &inner), compare_op(tape), moving_of(tape, &inner)),
+        // no sums here: two numbers that grow alike would differ by rounding only
+        24 => compare(since_of(tape, &inner), compare_op(tape), since_of(tape, &inner)),
         _ => node(Node::Let(LetId(tape.below(2) as u32))),
     }
 }
@@ -450,13 +451,17 @@ fn window_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
     node(Node::Window { func, value: boxed(value), over: window_duration(tape), anchor: anchor(tape, place), counter })
 }
 
-/// A number that grows with time.
-fn moving_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
-    let base = if tape.once_in(2) || place.past == 0 {
+fn since_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
+    if tape.once_in(2) || place.past == 0 {
         node(Node::SinceEvent(event_of(tape, place)))
     } else {
         since(truth_of(tape, &place.earlier()))
-    };
+    }
+}
+
+/// A number that grows with time.
+fn moving_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
+    let base = since_of(tape, place);
     match tape.below(8) {
         4 => arith(base, ArithOp::Add, num(tape.pick(&[30.0, 60.0]))),
         5 => arith(num(tape.pick(&[300.0, 60.0])), ArithOp::Subtract, base),
