@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{Pending, decision_of_row};
+pub use ledger::{decision_of_row, DecisionColumns, Pending};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 

@@ -93,7 +93,7 @@ fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
         if stored.seq == newest.0
             && let Some((_, Value::Text(text))) = stored.row.cells.iter().find(|(known, _)| *known == column)
         {
-            newest.1.push(Source::new(&stored.row.instance, text));
+            newest.1.push(Source::new(stored.row.instance.as_str(), text.as_str()));
         }
     }
     Ok(newest.1)
