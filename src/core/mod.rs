@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{decision_of_row, DecisionColumns, Pending};
+pub use ledger::{DecisionColumns, Pending, decision_of_row};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -65,9 +65,13 @@ impl Core {
     /// The same at an arrival known beforehand; it must not fall, and all of one arrival must come in one body.
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
-        let admitted =
-            self.admission
-                .admit(&mut self.store, &self.system, &self.types, body, arrival)?;
+        let admitted = self.admission.admit(
+            &mut self.store,
+            &self.system,
+            &mut self.types,
+            body,
+            arrival,
+        )?;
         let mut records = admitted.records;
         let mut group = Vec::with_capacity(records.len());
         let mut appended = Ok(());
@@ -359,14 +363,15 @@ impl Core {
 
     /// Appends input records as one frame and gives them their numbers.
     fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append(arrival, records.clone());
+        let appended = self.store.append(arrival, &records);
         self.appended(arrival, appended, records)
     }
 
     /// Appends the server's own marks, which may use the reserve for when the disk is full.
     fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_derived(arrival, vec![rows.clone()]);
-        self.appended(arrival, appended, vec![rows])
+        let records = vec![rows];
+        let appended = self.store.append_derived(arrival, &records);
+        self.appended(arrival, appended, records)
     }
 
     fn appended(
@@ -454,7 +459,10 @@ impl Core {
 
     /// Appends what follows from the log; it changes the ledger and nothing else.
     fn append_derived(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<(), Refusal> {
-        match self.store.append_derived(arrival, vec![rows.clone()]) {
+        let records = [rows];
+        let appended = self.store.append_derived(arrival, &records);
+        let [rows] = records;
+        match appended {
             Ok(seqs) => {
                 self.last_arrival = self.last_arrival.max(arrival);
                 let record = Record {
