@@ -184,6 +184,27 @@ fn names_mean_what_the_order_says() {
 }
 
 #[test]
+fn a_rule_may_be_called_like_a_signal() {
+    let program = program(
+        "rule cpu when cpu > 90% alert warn \"\"
+         rule service when any(service.state = \"stopped\") and not cpu.firing alert warn \"\"",
+    );
+    assert_eq!(
+        program.rule_order.iter().map(|id| id.0).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}
+
+#[test]
+fn the_catalogue_may_stand_beside_the_rules() {
+    let sources = [
+        Source::new("catalog.rules", include_str!("../../rules/catalog.rules")),
+        Source::new("standard.rules", STANDARD),
+    ];
+    assert!(check::program(&sources).program.is_some());
+}
+
+#[test]
 fn expressions_lower() {
     let check = |text: &str, part: &str| {
         let found = form(&value(text));

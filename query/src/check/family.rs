@@ -1,9 +1,9 @@
 //! `family[key].field`: which field, which instance; and names that mean nothing.
 
-use super::Checker;
 use super::expr::is_condition;
 use super::scope::Thing;
 use super::types::broken;
+use super::{Checker, Declared};
 use crate::ast::{self, Kind, Path};
 use crate::catalog::PLAIN_FAMILY;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -190,7 +190,9 @@ impl Checker<'_> {
         }
         candidates.sort();
         let near = nearest(&first.text, candidates.iter().map(SmolStr::as_str));
+        let rule = matches!(self.names.get(&first.text), Some(Declared::Rule(_)));
         let hint = match near {
+            _ if rule => format!("it is a rule: write `{}.firing`", first.text),
             Some(near) => format!("did you mean `{near}`?"),
             None if self.scope.detached => format!(
                 "after `by` there are only its columns: {}",
@@ -203,7 +205,7 @@ impl Checker<'_> {
             ),
             None if !self.catalog.families.iter().any(|f| f.name == first.text) => {
                 format!(
-                    "a text stands in double quotes, a new signal is declared: `signal {} gauge number`",
+                    "a text stands in double quotes; a new name is declared: `label {0}` or `signal {0} gauge number`",
                     first.text
                 )
             }

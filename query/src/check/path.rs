@@ -85,19 +85,8 @@ impl Checker<'_> {
                 }
                 return self.watch_fields(path);
             }
-            Some(Declared::Rule(_)) if self.catalog.family(&first.text).is_none() => {
-                self.report(
-                    Diagnostic::error(
-                        "unknown-name",
-                        span,
-                        format!("`{}` is a rule, not a value", first.text),
-                        "expected a value",
-                    )
-                    .hint(format!("write `{}.firing`", first.text)),
-                );
-                return broken(span);
-            }
-            _ => {}
+            // A rule is a name only before `.firing`.
+            Some(Declared::Rule(_)) | None => {}
         }
         if first.text == "maintenance" {
             self.not_yet(span, "`maintenance`", "leave this condition out");
