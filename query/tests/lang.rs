@@ -463,6 +463,26 @@ fn wrong_queries_are_explained() {
 }
 
 #[test]
+fn examples_of_the_manual_check() {
+    let manual = include_str!("../../docs/language.md");
+    let blocks = |kind: &str| -> Vec<String> {
+        let open = format!("```{kind}\n");
+        let parts = manual.split(open.as_str()).skip(1);
+        parts
+            .map(|part| part.split("```").next().unwrap_or_default().to_string())
+            .collect()
+    };
+    let (rules, queries) = (blocks("rules"), blocks("query"));
+    assert!(rules.len() >= 5 && queries.len() >= 6);
+    for text in rules {
+        program(&text);
+    }
+    for text in queries {
+        query(&text);
+    }
+}
+
+#[test]
 fn hostile_input_earns_errors() {
     let deep = |open: &str, close: &str, n: usize| {
         format!("let a = {}cpu{}", open.repeat(n), close.repeat(n))
