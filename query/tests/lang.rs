@@ -253,9 +253,10 @@ fn declarations_extend_the_catalogue() {
         "signal temperature gauge number holds 1h
          signal fan[slot].speed counter number
          signal cpu gauge percent
+         event patch.failed { kb text, code text, vendor text }
          event door.opened { who text, badge bool }
          label room
-         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m alert warn \"{room}\"",
+         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m and patch.failed[vendor = \"x\" and title = \"\"] within 5m alert warn \"{room}\"",
     );
     let id = program.catalog.plain("temperature").expect("declared");
     assert_eq!(program.catalog.signal_decl(id).holds, Some(3_600 * SECOND));
@@ -287,14 +288,29 @@ fn normalised_text_ignores_layout() {
         "rule a when cpu > 90% and (mem > 5%) alert warn \"{ cpu }\""
     );
     assert_eq!(one.rules[0].text, two.rules[0].text);
-    // The normalised text reads back as itself.
-    for rule in &program(STANDARD).rules {
-        let again = program(&format!(
-            "let offline = true param cpu_limit = 90% let planned_boot = true {}",
-            rule.text
-        ));
-        assert_eq!(again.rules[0].text, rule.text);
-    }
+    // The normalised texts of the shipped statements read back as themselves.
+    let texts = |program: &Program| -> Vec<String> {
+        let rules = program.rules.iter().map(|r| &r.text);
+        let watches = program.watches.iter().map(|w| &w.text);
+        let suppressions = program.suppressions.iter().map(|s| &s.text);
+        rules.chain(watches).chain(suppressions).cloned().collect()
+    };
+    let first = texts(&program(STANDARD));
+    assert_eq!(first.len(), 13);
+    let names = "let offline = true
+param cpu_limit = 90%
+let planned_boot = true
+";
+    assert_eq!(
+        texts(&program(&format!(
+            "{names}{}",
+            first.join(
+                "
+"
+            )
+        ))),
+        first
+    );
 }
 
 #[test]
