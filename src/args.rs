@@ -3,9 +3,9 @@
 //! Only words here: nothing opens a file, a socket or a clock. Each subcommand is one struct, run by
 //! the file of the same name in [`crate::commands`]. A command stands here once it works.
 
+use crate::limits;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use crate::limits;
 use query::render::Format;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -112,11 +112,16 @@ fn target(source: &Source) -> Target {
     if let Some(data) = &source.data {
         return Target::Data(data.clone());
     }
-    Target::Url { url: server_url(source.url.as_ref()), token: None }
+    Target::Url {
+        url: server_url(source.url.as_ref()),
+        token: None,
+    }
 }
 
 /// The server that is meant: the option, else the environment, else this machine.
 fn server_url(option: Option<&String>) -> String {
-    let named = option.cloned().or_else(|| std::env::var("AFTERBOOT_URL").ok());
+    let named = option
+        .cloned()
+        .or_else(|| std::env::var("AFTERBOOT_URL").ok());
     named.unwrap_or_else(|| DEFAULT_URL.to_string())
 }
