@@ -336,7 +336,7 @@ fn a_server_starts_says_so_and_ends_on_a_signal() {
     let dir = tempfile::tempdir().expect("a folder");
     for (round, signal) in ["-INT", "-TERM"].into_iter().enumerate() {
         let server = Process::start(&dir.path().join("data"));
-        for part in ["data", &format!("{round} devices"), "recovered in", "rules"] {
+        for part in ["data", &format!("{round} device"), "recovered in", "rules"] {
             assert!(
                 server.first_line.contains(part),
                 "no {part:?} in {}",
