@@ -339,7 +339,7 @@ impl<'a> Lexer<'a, '_> {
         let (factor, mut unit) = suffix(word).unwrap_or_else(|| {
             let span = self.span(suffix_at, self.at);
             let mut error = Diagnostic::error(
-                "unit",
+                "literal",
                 span,
                 format!("`{word}` is not a unit"),
                 "expected a unit such as `s m h d`, `%`, `MB`, `GiB`",

@@ -129,6 +129,15 @@ impl Type {
         Type::List(Box::new(Type::Text))
     }
 
+    /// The word with its article where it has one: `a percent`, `bytes`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Type::Number(unit) if unit.measure == Measure::Bytes => self.word(),
+            Type::Any => self.word(),
+            _ => format!("a {}", self.word()),
+        }
+    }
+
     /// The word for it in messages about types.
     pub fn word(&self) -> String {
         match self {

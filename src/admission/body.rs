@@ -70,7 +70,13 @@ impl<'a> Admitting<'a> {
             arrival,
             work: HashMap::new(),
             fresh: HashMap::new(),
-            admitted: Admitted { receipt: Receipt { arrival, ..Receipt::default() }, ..Admitted::default() },
+            admitted: Admitted {
+                receipt: Receipt {
+                    arrival,
+                    ..Receipt::default()
+                },
+                ..Admitted::default()
+            },
         }
     }
 
@@ -94,7 +100,10 @@ impl<'a> Admitting<'a> {
                 reports.push((line, Vec::new()));
             } else if self.manner.keep_valid_lines {
                 let skip: Vec<Part> = faults.iter().map(|(part, _)| *part).collect();
-                self.admitted.receipt.refused.extend(faults.into_iter().map(|(_, fault)| fault));
+                self.admitted
+                    .receipt
+                    .refused
+                    .extend(faults.into_iter().map(|(_, fault)| fault));
                 // A foreign report is several lines that happen to share a time: the others are kept.
                 if self.manner.in_parts && !skip.contains(&Part::Whole) {
                     reports.push((line, skip));
@@ -145,9 +154,13 @@ impl<'a> Admitting<'a> {
                 (family, key) => format!("signals.{family}.{key}.{field}"),
             };
             if group.family == PATCH_FAMILY {
-                let hint = "send patch.staged, patch.started, patch.installed or patch.failed as events";
+                let hint =
+                    "send patch.staged, patch.started, patch.installed or patch.failed as events";
                 let reason = "`patch` is derived from events and cannot be reported";
-                faults.push((Part::Samples(at), fault("signals.patch".into(), reason.into(), hint)));
+                faults.push((
+                    Part::Samples(at),
+                    fault("signals.patch".into(), reason.into(), hint),
+                ));
                 continue;
             }
             for (field, value) in &group.fields {
@@ -160,7 +173,10 @@ impl<'a> Admitting<'a> {
         for (at, event) in report.events.iter().enumerate() {
             for (field, value) in &event.fields {
                 if let Err(reason) = self.check_value(Place::Event(&event.kind), field, value) {
-                    faults.push((Part::Event(at), fault(format!("events.{at}.{field}"), reason, "")));
+                    faults.push((
+                        Part::Event(at),
+                        fault(format!("events.{at}.{field}"), reason, ""),
+                    ));
                     break;
                 }
             }
@@ -170,28 +186,52 @@ impl<'a> Admitting<'a> {
 
     fn label_fault(&self, report: &Report) -> Option<String> {
         let client = report.client.as_deref().unwrap_or("default");
-        let state = self.store.schema().find_device(client, &report.device).and_then(|id| self.admission.device(id));
+        let state = self
+            .store
+            .schema()
+            .find_device(client, &report.device)
+            .and_then(|id| self.admission.device(id));
         let known = state.map_or(0, DeviceState::labels);
-        let new = report.labels.iter().filter(|(name, _)| !state.is_some_and(|s| s.has_label(name))).count();
-        (new > 0 && known + new > limits::LABELS_MAX)
-            .then(|| format!("{} would have more than {} labels", report.device, limits::LABELS_MAX))
+        let new = report
+            .labels
+            .iter()
+            .filter(|(name, _)| !state.is_some_and(|s| s.has_label(name)))
+            .count();
+        (new > 0 && known + new > limits::LABELS_MAX).then(|| {
+            format!(
+                "{} would have more than {} labels",
+                report.device,
+                limits::LABELS_MAX
+            )
+        })
     }
 
-    fn check_value(&mut self, place: Place<'_>, field: &SmolStr, value: &Value) -> Result<(), String> {
+    fn check_value(
+        &mut self,
+        place: Place<'_>,
+        field: &SmolStr,
+        value: &Value,
+    ) -> Result<(), String> {
         let ty = self.type_of(&place, field, value);
         let fitted = fit(value, ty)?;
         let (is_event, name) = match place {
             Place::Signals(family) => (false, family),
             Place::Event(kind) => (true, kind),
         };
-        let kind = if is_event { TableKind::Event } else { TableKind::Signals };
+        let kind = if is_event {
+            TableKind::Event
+        } else {
+            TableKind::Signals
+        };
         match self.stored_type(kind, name, field) {
-            Some(stored) if stored != fitted.value_type() => {
-                Err(format!("it is declared as {ty:?} but stored as {stored:?} already"))
-            }
+            Some(stored) if stored != fitted.value_type() => Err(format!(
+                "it is declared as {ty:?} but stored as {stored:?} already"
+            )),
             Some(_) => Ok(()),
             None => {
-                self.fresh.entry((is_event, name.into(), field.clone())).or_insert(ty);
+                self.fresh
+                    .entry((is_event, name.into(), field.clone()))
+                    .or_insert(ty);
                 Ok(())
             }
         }
@@ -200,12 +240,26 @@ impl<'a> Admitting<'a> {
     /// Declared, else stored, else that of the first sample.
     fn type_of(&self, place: &Place<'_>, field: &SmolStr, value: &Value) -> ValueType {
         let (is_event, kind, name, declared) = match place {
-            Place::Signals(family) => (false, TableKind::Signals, *family, self.types.signal(family, field)),
-            Place::Event(event) => (true, TableKind::Event, *event, self.types.event(event, field)),
+            Place::Signals(family) => (
+                false,
+                TableKind::Signals,
+                *family,
+                self.types.signal(family, field),
+            ),
+            Place::Event(event) => (
+                true,
+                TableKind::Event,
+                *event,
+                self.types.event(event, field),
+            ),
         };
         declared
             .or_else(|| self.stored_type(kind, name, field))
-            .or_else(|| self.fresh.get(&(is_event, name.into(), field.clone())).copied())
+            .or_else(|| {
+                self.fresh
+                    .get(&(is_event, name.into(), field.clone()))
+                    .copied()
+            })
             .unwrap_or_else(|| value.value_type())
     }
 
@@ -213,14 +267,23 @@ impl<'a> Admitting<'a> {
         let schema = self.store.schema();
         let table = schema.find_table(kind, name)?;
         let column = schema.find_column(table, field)?;
-        Some(schema.table_def(table)?.columns.get(column.0 as usize)?.value_type)
+        Some(
+            schema
+                .table_def(table)?
+                .columns
+                .get(column.0 as usize)?
+                .value_type,
+        )
     }
 
     /// Makes the record of one checked report.
     fn admit(&mut self, report: &Report, skip: &[Part]) -> Result<(), Refusal> {
         let arrival = self.arrival;
         let client = report.client.as_deref().unwrap_or("default");
-        let device = self.store.device(client, &report.device).map_err(|e| refused(report, e))?;
+        let device = self
+            .store
+            .device(client, &report.device)
+            .map_err(|e| refused(report, e))?;
         let state = self.admission.device(device);
         let work = self.work.entry(device).or_insert_with(|| Work {
             offset: state.map_or(0, |s| s.offset),
@@ -230,16 +293,31 @@ impl<'a> Admitting<'a> {
             index: None,
         });
         let stated = report.time.is_some();
-        let candidate = if self.manner.corrects_clock { clock_candidate(report, arrival) } else { None };
+        let candidate = if self.manner.corrects_clock {
+            clock_candidate(report, arrival)
+        } else {
+            None
+        };
         let replaced = replaced_offset(work.offset, candidate);
-        let offset = if self.manner.corrects_clock { replaced.unwrap_or(work.offset) } else { 0 };
+        let offset = if self.manner.corrects_clock {
+            replaced.unwrap_or(work.offset)
+        } else {
+            0
+        };
         let time = report.time.unwrap_or(arrival);
         let time_offset = if stated { offset } else { 0 };
         let print = (self.manner.native && stated).then(|| fingerprint(report));
 
         if let Some(print) = print {
             let cell = (self.system.fingerprint, Value::Number(print));
-            if self.known(device, self.system.report, "", time, std::slice::from_ref(&cell), false) {
+            if self.known(
+                device,
+                self.system.report,
+                "",
+                time,
+                std::slice::from_ref(&cell),
+                false,
+            ) {
                 self.admitted.receipt.duplicates += 1;
                 return Ok(());
             }
@@ -255,8 +333,10 @@ impl<'a> Admitting<'a> {
                 continue;
             }
             counted += 1;
-            let table =
-                self.store.table(TableKind::Signals, &group.family).map_err(|e| refused(report, e))?;
+            let table = self
+                .store
+                .table(TableKind::Signals, &group.family)
+                .map_err(|e| refused(report, e))?;
             let cells = self.cells(report, Place::Signals(&group.family), table, &group.fields)?;
             if stated && self.known(device, table, &group.key, time, &cells, false) {
                 known += 1;
@@ -264,28 +344,47 @@ impl<'a> Admitting<'a> {
             }
             samples += cells.len() as u64;
             let instance = group.key.clone();
-            rows.push(Row { table, device, instance, time, offset: time_offset, cells });
+            rows.push(Row {
+                table,
+                device,
+                instance,
+                time,
+                offset: time_offset,
+                cells,
+            });
         }
         for (at, event) in report.events.iter().enumerate() {
             if skip.contains(&Part::Event(at)) {
                 continue;
             }
             counted += 1;
-            let table = self.store.table(TableKind::Event, &event.kind).map_err(|e| refused(report, e))?;
+            let table = self
+                .store
+                .table(TableKind::Event, &event.kind)
+                .map_err(|e| refused(report, e))?;
             let cells = self.cells(report, Place::Event(&event.kind), table, &event.fields)?;
             let (event_time, event_offset) = match event.time {
                 Some(stated) => (stated, offset),
                 None => (time, time_offset),
             };
-            let here = |row: &Row| row.table == table && row.time == event_time && row.cells == cells;
-            if ((stated || event.time.is_some()) && self.known(device, table, "", event_time, &cells, true))
+            let here =
+                |row: &Row| row.table == table && row.time == event_time && row.cells == cells;
+            if ((stated || event.time.is_some())
+                && self.known(device, table, "", event_time, &cells, true))
                 || rows.iter().any(here)
             {
                 known += 1;
                 continue;
             }
             events += 1;
-            rows.push(Row { table, device, instance: "".into(), time: event_time, offset: event_offset, cells });
+            rows.push(Row {
+                table,
+                device,
+                instance: "".into(),
+                time: event_time,
+                offset: event_offset,
+                cells,
+            });
         }
         if !self.manner.native && counted == 0 && stated {
             let said = [(self.system.stated, Value::Bool(true))];
@@ -318,7 +417,10 @@ impl<'a> Admitting<'a> {
     ) -> Row {
         let mut cells = vec![(self.system.stated, Value::Bool(report.time.is_some()))];
         if let Some(interval) = report.interval {
-            cells.push((self.system.interval, Value::Number(interval as f64 / storage::SECOND as f64)));
+            cells.push((
+                self.system.interval,
+                Value::Number(interval as f64 / storage::SECOND as f64),
+            ));
         }
         if let Some(print) = print {
             cells.push((self.system.fingerprint, Value::Number(print)));
@@ -327,7 +429,14 @@ impl<'a> Admitting<'a> {
             cells.push((self.system.imported, Value::Bool(true)));
         }
         cells.sort_unstable_by_key(|(column, _)| *column);
-        Row { table: self.system.report, device, instance: "".into(), time, offset, cells }
+        Row {
+            table: self.system.report,
+            device,
+            instance: "".into(),
+            time,
+            offset,
+            cells,
+        }
     }
 
     /// One row for each label that is not what the report says at its time.
@@ -340,13 +449,21 @@ impl<'a> Admitting<'a> {
         corrected: Nanos,
         rows: &mut Vec<Row>,
     ) {
-        let Some(work) = self.work.get(&device) else { return };
+        let Some(work) = self.work.get(&device) else {
+            return;
+        };
         let state = self.admission.device(device);
         for (name, value) in &report.labels {
             // Of changes at the same time the later one holds, so look from the newest backwards.
             let stored = state.and_then(|s| s.label_change(name, corrected));
-            let fresh = work.labels.iter().rev().filter(|(n, at, _)| n == name && *at <= corrected);
-            let fresh = fresh.max_by_key(|(_, at, _)| *at).map(|(_, at, value)| (*at, value));
+            let fresh = work
+                .labels
+                .iter()
+                .rev()
+                .filter(|(n, at, _)| n == name && *at <= corrected);
+            let fresh = fresh
+                .max_by_key(|(_, at, _)| *at)
+                .map(|(_, at, value)| (*at, value));
             let current = match (stored, fresh) {
                 (Some(stored), Some(fresh)) if stored.0 > fresh.0 => Some(stored.1),
                 (_, Some(fresh)) => Some(fresh.1),
@@ -356,15 +473,34 @@ impl<'a> Admitting<'a> {
                 continue;
             }
             let cells = vec![(self.system.label_value, Value::Text(value.clone()))];
-            rows.push(Row { table: self.system.label, device, instance: name.clone(), time, offset, cells });
+            rows.push(Row {
+                table: self.system.label,
+                device,
+                instance: name.clone(),
+                time,
+                offset,
+                cells,
+            });
         }
     }
 
     /// `clock_offset` is a plain signal at the arrival; it joins the plain row of that very time where there is one.
-    fn add_clock_offset(&self, device: DeviceId, arrival: Nanos, offset: Nanos, rows: &mut Vec<Row>) {
-        let cell = (self.system.clock_offset, Value::Number(seconds_of_offset(offset)));
+    fn add_clock_offset(
+        &self,
+        device: DeviceId,
+        arrival: Nanos,
+        offset: Nanos,
+        rows: &mut Vec<Row>,
+    ) {
+        let cell = (
+            self.system.clock_offset,
+            Value::Number(seconds_of_offset(offset)),
+        );
         let plain = self.system.plain;
-        match rows.iter_mut().find(|row| row.table == plain && row.time == arrival && row.offset == 0) {
+        match rows
+            .iter_mut()
+            .find(|row| row.table == plain && row.time == arrival && row.offset == 0)
+        {
             Some(row) => {
                 row.cells.retain(|(column, _)| *column != cell.0);
                 row.cells.push(cell);
@@ -391,7 +527,10 @@ impl<'a> Admitting<'a> {
         let mut cells = Vec::with_capacity(fields.len());
         for (field, value) in fields {
             let ty = self.type_of(&place, field, value);
-            let column = self.store.column(table, field, ty).map_err(|e| refused(report, e))?;
+            let column = self
+                .store
+                .column(table, field, ty)
+                .map_err(|e| refused(report, e))?;
             let fitted = fit(value, ty).map_err(|reason| {
                 Refusal::Invalid(Fault {
                     line: report.line,
@@ -418,7 +557,9 @@ impl<'a> Admitting<'a> {
         cells: &[(ColumnId, Value)],
         whole: bool,
     ) -> bool {
-        let Some(work) = self.work.get_mut(&device) else { return false };
+        let Some(work) = self.work.get_mut(&device) else {
+            return false;
+        };
         if time > work.newest {
             return false;
         }
@@ -431,15 +572,24 @@ impl<'a> Admitting<'a> {
             let mut index: HashMap<_, Vec<_>> = HashMap::new();
             for at in &work.rows {
                 let row = &records[at.0 as usize][at.1 as usize];
-                index.entry((row.table, row.instance.clone(), row.time)).or_default().push(*at);
+                index
+                    .entry((row.table, row.instance.clone(), row.time))
+                    .or_default()
+                    .push(*at);
             }
             index
         });
         let here = index.get(&(table, SmolStr::new(instance), time));
-        if here.is_some_and(|at| at.iter().any(|at| same(&records[at.0 as usize][at.1 as usize]))) {
+        if here.is_some_and(|at| {
+            at.iter()
+                .any(|at| same(&records[at.0 as usize][at.1 as usize]))
+        }) {
             return true;
         }
-        let stored_newest = self.admission.device(device).map_or(Nanos::MIN, |s| s.newest);
+        let stored_newest = self
+            .admission
+            .device(device)
+            .map_or(Nanos::MIN, |s| s.newest);
         time <= stored_newest
             && match self.store.find(table, device, instance, time) {
                 Ok(found) => found.iter().any(|stored| same(&stored.row)),
@@ -460,13 +610,17 @@ impl<'a> Admitting<'a> {
                 let place = (record, at as u32);
                 work.rows.push(place);
                 if let Some(index) = &mut work.index {
-                    index.entry((row.table, row.instance.clone(), row.time)).or_default().push(place);
+                    index
+                        .entry((row.table, row.instance.clone(), row.time))
+                        .or_default()
+                        .push(place);
                 }
                 if row.table == self.system.label
                     && let Some((_, Value::Text(value))) = row.cells.first()
                 {
                     let corrected = row.time.saturating_add(row.offset).min(arrival);
-                    work.labels.push((row.instance.clone(), corrected, value.clone()));
+                    work.labels
+                        .push((row.instance.clone(), corrected, value.clone()));
                 }
             }
         }

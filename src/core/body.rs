@@ -28,9 +28,17 @@ impl Manner {
         imported: false,
     };
     /// Foreign formats over HTTP.
-    pub const FOREIGN: Manner = Manner { keep_valid_lines: true, in_parts: true, native: false, ..Manner::NATIVE };
+    pub const FOREIGN: Manner = Manner {
+        keep_valid_lines: true,
+        in_parts: true,
+        native: false,
+        ..Manner::NATIVE
+    };
     /// Lines of a replay input with one and the same arrival; only these may say when the server was listening.
-    pub const REPLAY: Manner = Manner { keep_valid_lines: true, ..Manner::NATIVE };
+    pub const REPLAY: Manner = Manner {
+        keep_valid_lines: true,
+        ..Manner::NATIVE
+    };
     /// A bulk import of native reports.
     pub const IMPORT: Manner = Manner {
         keep_valid_lines: true,
@@ -40,7 +48,10 @@ impl Manner {
         imported: true,
     };
     /// A bulk import of foreign formats.
-    pub const IMPORT_FOREIGN: Manner = Manner { in_parts: true, ..Manner::IMPORT };
+    pub const IMPORT_FOREIGN: Manner = Manner {
+        in_parts: true,
+        ..Manner::IMPORT
+    };
 
     /// True for a bulk import, notifying or not.
     pub fn imports(self) -> bool {
@@ -49,7 +60,10 @@ impl Manner {
 
     /// The same for an import that notifies (`--notify`).
     pub fn notifying(self) -> Manner {
-        Manner { imported: false, ..self }
+        Manner {
+            imported: false,
+            ..self
+        }
     }
 }
 

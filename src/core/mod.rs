@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{decision_of_row, DecisionColumns, Pending};
+pub use ledger::{DecisionColumns, Pending, decision_of_row};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -23,7 +23,9 @@ use crate::engine::{Decision, Engine};
 use crate::outbox::Attempt;
 use ledger::Ledger;
 use std::sync::Arc;
-use storage::{DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value};
+use storage::{
+    DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value,
+};
 
 /// Records of one frame of a bulk import; its frames share one instant.
 const FRAME_RECORDS_MAX: usize = 10_000;
@@ -63,13 +65,19 @@ impl Core {
     /// The same at an arrival known beforehand; it must not fall, and all of one arrival must come in one body.
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
-        let admitted = self.admission.admit(&mut self.store, &self.system, &self.types, body, arrival)?;
+        let admitted =
+            self.admission
+                .admit(&mut self.store, &self.system, &self.types, body, arrival)?;
         let mut records = admitted.records;
         let mut group = Vec::with_capacity(records.len());
         let mut appended = Ok(());
         while !records.is_empty() && appended.is_ok() {
             // Only an import is ever so long: any other body is one frame, kept or lost as a whole.
-            let frame_records = if body.manner.imports() { FRAME_RECORDS_MAX } else { usize::MAX };
+            let frame_records = if body.manner.imports() {
+                FRAME_RECORDS_MAX
+            } else {
+                usize::MAX
+            };
             let rest = records.split_off(records.len().min(frame_records));
             let frame = self.append(arrival, std::mem::replace(&mut records, rest));
             appended = frame.map(|frame| group.extend(frame));
@@ -122,7 +130,10 @@ impl Core {
         }
         let arrival = self.next_arrival(at);
         let cells = vec![(self.system.listening_value, Value::Bool(listening))];
-        let records = self.append_server(arrival, vec![server_row(self.system.listening, "", arrival, cells)])?;
+        let records = self.append_server(
+            arrival,
+            vec![server_row(self.system.listening, "", arrival, cells)],
+        )?;
         self.step(&records)
     }
 
@@ -132,9 +143,17 @@ impl Core {
         if self.rules.same_text(rules) {
             return Ok(false);
         }
+        // The new set is warmed up over what is durable: that must be all there is.
+        self.store_decisions_or_wait()?;
+        if let Err(error) = self.store.commit() {
+            return Err(self.fail(&error));
+        }
         let arrival = self.next_arrival(now);
         let row = |source: &Source| {
-            let cells = vec![(self.system.rules_value, Value::Text(source.text.as_str().into()))];
+            let cells = vec![(
+                self.system.rules_value,
+                Value::Text(source.text.as_str().into()),
+            )];
             server_row(self.system.rules, &source.name, arrival, cells)
         };
         let mut rows: Vec<Row> = rules.sources.iter().map(row).collect();
@@ -232,7 +251,9 @@ impl Core {
     /// Begins a flush: run the job on any thread and hand it to [`Core::finish_flush`]. Only right after a commit.
     pub fn begin_flush(&mut self) -> Result<FlushJob, Error> {
         if !self.ledger.is_stored() {
-            return Err(Error::Full { what: "decisions wait to be stored" });
+            return Err(Error::Full {
+                what: "decisions wait to be stored",
+            });
         }
         let checkpoint = self.checkpoint();
         self.store.begin_flush(checkpoint)
@@ -275,7 +296,11 @@ impl Core {
             self.admission.observe(record, &self.system);
             self.observe_server(record);
         }
-        if self.engine.next_due().is_some_and(|due| due <= last.arrival) {
+        if self
+            .engine
+            .next_due()
+            .is_some_and(|due| due <= last.arrival)
+        {
             self.engine.advance(last.arrival);
         }
     }
@@ -284,12 +309,21 @@ impl Core {
     fn observe_server(&mut self, record: &Record) {
         let mut sources = Vec::new();
         let mut installs = false;
-        for row in record.rows.iter().filter(|row| row.device == DeviceId::SERVER) {
+        for row in record
+            .rows
+            .iter()
+            .filter(|row| row.device == DeviceId::SERVER)
+        {
             installs |= row.table == self.system.rules;
             match row.cells.first() {
-                Some((_, Value::Bool(listening))) if row.table == self.system.listening => self.listening = *listening,
+                Some((_, Value::Bool(listening))) if row.table == self.system.listening => {
+                    self.listening = *listening
+                }
                 Some((_, Value::Text(text))) if row.table == self.system.rules => {
-                    sources.push(Source { name: row.instance.to_string(), text: text.to_string() });
+                    sources.push(Source {
+                        name: row.instance.to_string(),
+                        text: text.to_string(),
+                    });
                 }
                 _ => {}
             }
@@ -300,7 +334,12 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                let past = self.store.records(1).into_iter().flatten().map_while(Result::ok);
+                let past = self
+                    .store
+                    .records(1)
+                    .into_iter()
+                    .flatten()
+                    .map_while(Result::ok);
                 let mut past = past.take_while(|past| past.seq < record.seq);
                 self.engine.install(
                     rules.program.clone(),
@@ -345,14 +384,14 @@ impl Core {
                 self.outage(arrival);
                 Err(Refusal::ReadOnly)
             }
-            Err(error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. })) => {
-                Err(Refusal::Invalid(Fault {
-                    line: 0,
-                    field: String::new(),
-                    reason: error.to_string(),
-                    hint: String::new(),
-                }))
-            }
+            Err(
+                error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. }),
+            ) => Err(Refusal::Invalid(Fault {
+                line: 0,
+                field: String::new(),
+                reason: error.to_string(),
+                hint: String::new(),
+            })),
             Err(error) => Err(self.fail(&error)),
         }
     }
@@ -362,18 +401,26 @@ impl Core {
         if self.outage.is_some() {
             return;
         }
-        self.outage = Some(Outage { since: now, logged: false });
+        self.outage = Some(Outage {
+            since: now,
+            logged: false,
+        });
         let logged = self.listening(false, now).is_ok();
         self.outage = Some(Outage { since: now, logged });
     }
 
     /// Tries whether there is room again.
     fn resume(&mut self, now: Nanos) -> Result<(), Refusal> {
-        let Some(outage) = &self.outage else { return Ok(()) };
+        let Some(outage) = &self.outage else {
+            return Ok(());
+        };
         let (since, logged) = (outage.since, outage.logged);
         if !logged {
             self.listening(false, since)?;
-            self.outage = Some(Outage { since, logged: true });
+            self.outage = Some(Outage {
+                since,
+                logged: true,
+            });
         }
         let arrival = self.next_arrival(now);
         let cells = vec![(self.system.listening_value, Value::Bool(true))];
@@ -397,7 +444,9 @@ impl Core {
     }
 
     fn store_decisions(&mut self) -> Result<(), Refusal> {
-        let Some(rows) = self.ledger.unstored_rows(&self.system) else { return Ok(()) };
+        let Some(rows) = self.ledger.unstored_rows(&self.system) else {
+            return Ok(());
+        };
         self.append_derived(self.last_arrival.max(self.store.last_arrival()), rows)?;
         self.ledger.stored();
         Ok(())
@@ -408,8 +457,13 @@ impl Core {
         match self.store.append_derived(arrival, vec![rows.clone()]) {
             Ok(seqs) => {
                 self.last_arrival = self.last_arrival.max(arrival);
-                let record = Record { seq: seqs.start, arrival, rows };
-                self.ledger.observe(&record, &self.system, self.store.schema());
+                let record = Record {
+                    seq: seqs.start,
+                    arrival,
+                    rows,
+                };
+                self.ledger
+                    .observe(&record, &self.system, self.store.schema());
                 Ok(())
             }
             Err(Error::Full { .. }) => {
@@ -421,6 +475,18 @@ impl Core {
     }
 }
 
-fn server_row(table: TableId, instance: &str, time: Nanos, cells: Vec<(storage::ColumnId, Value)>) -> Row {
-    Row { table, device: DeviceId::SERVER, instance: instance.into(), time, offset: 0, cells }
+fn server_row(
+    table: TableId,
+    instance: &str,
+    time: Nanos,
+    cells: Vec<(storage::ColumnId, Value)>,
+) -> Row {
+    Row {
+        table,
+        device: DeviceId::SERVER,
+        instance: instance.into(),
+        time,
+        offset: 0,
+        cells,
+    }
 }

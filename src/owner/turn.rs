@@ -1,7 +1,7 @@
 //! The owner thread: waits, takes a turn, answers.
 
-use super::handle::{Command, Shared, View};
 use super::Options;
+use super::handle::{Command, Shared, View};
 use crate::clock::Clock;
 use crate::core::{Core, Pending, Receipt, Refusal};
 use crate::engine::Decision;
@@ -86,7 +86,10 @@ impl Owner {
             let mut owed = Owed::default();
             self.take(first, &mut owed);
             self.poll_flush();
-            let due = self.core.next_due().is_some_and(|due| due <= self.clock.now());
+            let due = self
+                .core
+                .next_due()
+                .is_some_and(|due| due <= self.clock.now());
             if due || self.core.is_read_only() {
                 // Read-only and failed are answered where a body is; the timers wait.
                 let _ = self.core.tick(self.clock.now());
@@ -95,7 +98,9 @@ impl Owner {
             let stop = owed.shutdown.take();
             self.settle(committed, owed);
             self.begin_flush(began);
-            self.shared.metrics.turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            self.shared
+                .metrics
+                .turn(self.clock.now().saturating_sub(began).max(0) as u64);
             if let Some(answer) = stop {
                 return self.stop(answer);
             }
@@ -105,8 +110,15 @@ impl Owner {
     /// How long to sleep when nothing comes in.
     fn wait(&mut self) -> Duration {
         let now = self.clock.now();
-        let until_due = self.core.next_due().map_or(WAKE, |due| due.saturating_sub(now));
-        let nap = if self.flush.is_some() { WAKE / 20 } else { WAKE };
+        let until_due = self
+            .core
+            .next_due()
+            .map_or(WAKE, |due| due.saturating_sub(now));
+        let nap = if self.flush.is_some() {
+            WAKE / 20
+        } else {
+            WAKE
+        };
         Duration::from_nanos(until_due.clamp(0, nap) as u64)
     }
 
@@ -132,7 +144,9 @@ impl Owner {
                 Command::Ingest(body, answer) => {
                     bytes += body.bytes;
                     let result = self.core.ingest(self.clock.now(), &body);
-                    self.shared.queued_bytes.fetch_sub(body.bytes.max(1), Ordering::AcqRel);
+                    self.shared
+                        .queued_bytes
+                        .fetch_sub(body.bytes.max(1), Ordering::AcqRel);
                     owed.bodies.push((answer, result));
                 }
                 Command::Rules(rules, answer) => {
@@ -140,7 +154,8 @@ impl Owner {
                     owed.others.push((answer, installed));
                 }
                 Command::Delivery(attempt, answer) => {
-                    owed.others.push((answer, self.core.delivery(&attempt, self.clock.now())));
+                    owed.others
+                        .push((answer, self.core.delivery(&attempt, self.clock.now())));
                 }
                 Command::Flush(answer) => {
                     self.flush_wanted = true;
@@ -153,7 +168,11 @@ impl Owner {
                     return;
                 }
             }
-            next = if bytes < TURN_BYTES_MAX { self.commands.try_recv().ok() } else { None };
+            next = if bytes < TURN_BYTES_MAX {
+                self.commands.try_recv().ok()
+            } else {
+                None
+            };
         }
     }
 
@@ -172,11 +191,15 @@ impl Owner {
                 for (answer, result) in owed.others {
                     let _ = answer.send(result);
                 }
-                metrics.decisions.fetch_add(decisions.len() as u64, Ordering::Relaxed);
+                metrics
+                    .decisions
+                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
                 self.shared.stream.release(&decisions);
             }
             Err(refusal) => {
-                if matches!(refusal, Refusal::Failed(_)) && self.shared.health.load(Ordering::Acquire) < 2 {
+                if matches!(refusal, Refusal::Failed(_))
+                    && self.shared.health.load(Ordering::Acquire) < 2
+                {
                     metrics.commit_failures.fetch_add(1, Ordering::Relaxed);
                 }
                 self.publish_health();
@@ -196,13 +219,21 @@ impl Owner {
             program: self.core.rules().program.clone(),
             clock: self.clock.now().max(self.core.last_arrival()),
         };
-        *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        *self
+            .shared
+            .view
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = view;
         let metrics = &self.shared.metrics;
-        metrics.last_seq.store(self.core.last_seq(), Ordering::Relaxed);
+        metrics
+            .last_seq
+            .store(self.core.last_seq(), Ordering::Relaxed);
         if self.core.pending_version() != self.pending_version {
             self.pending_version = self.core.pending_version();
             let pending: Vec<Pending> = self.core.pending().cloned().collect();
-            metrics.pending_deliveries.store(pending.len() as u64, Ordering::Relaxed);
+            metrics
+                .pending_deliveries
+                .store(pending.len() as u64, Ordering::Relaxed);
             self.pending.send_replace(Arc::new(pending));
         }
         self.publish_health();
@@ -211,7 +242,11 @@ impl Owner {
     fn publish_health(&self) {
         let health = match self.core.failure() {
             Some(why) => {
-                let mut failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut failure = self
+                    .shared
+                    .failure
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 why.clone_into(&mut failure);
                 2
             }
@@ -230,9 +265,11 @@ impl Owner {
         match self.core.begin_flush() {
             Ok(job) => {
                 let (done, receiver) = crossbeam_channel::bounded(1);
-                let spawned = std::thread::Builder::new().name("flush".into()).spawn(move || {
-                    let _ = done.send(job.run());
-                });
+                let spawned = std::thread::Builder::new()
+                    .name("flush".into())
+                    .spawn(move || {
+                        let _ = done.send(job.run());
+                    });
                 match spawned {
                     Ok(_) => self.flush = Some(receiver),
                     Err(error) => self.flush_failed(&format!("no thread for it: {error}")),
@@ -244,7 +281,9 @@ impl Owner {
 
     /// Installs the result of a flush that has ended.
     fn poll_flush(&mut self) {
-        let Some(result) = self.flush.as_ref().and_then(|flush| flush.try_recv().ok()) else { return };
+        let Some(result) = self.flush.as_ref().and_then(|flush| flush.try_recv().ok()) else {
+            return;
+        };
         self.flush = None;
         match result.and_then(|flushed| self.core.finish_flush(flushed)) {
             Ok(()) => {
@@ -259,7 +298,10 @@ impl Owner {
 
     fn flush_failed(&mut self, why: &str) {
         tracing::error!("flush failed, it is tried again in a minute: {why}");
-        self.shared.metrics.flush_failures.fetch_add(1, Ordering::Relaxed);
+        self.shared
+            .metrics
+            .flush_failures
+            .fetch_add(1, Ordering::Relaxed);
         self.flush_not_before = self.clock.now().saturating_add(60 * SECOND);
         for answer in self.flush_waiting.drain(..) {
             let _ = answer.send(Err(Refusal::Failed(why.to_owned())));

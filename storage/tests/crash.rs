@@ -44,6 +44,9 @@ fn live(life: &mut Life, store: &mut Store, random: &mut Random, turns: u64) -> 
                     .entry(store.last_seq())
                     .or_default()
                     .push(bytes.clone());
+                // A name that no row has used yet.
+                store.device("acme", &format!("idle{}", random.below(5)))?;
+                learn_names(life, store);
                 let job = store.begin_flush(bytes)?;
                 life.acknowledged = store.last_seq();
                 let seq = store.last_seq();

@@ -15,6 +15,20 @@ const FUNCTIONS: [&str; 22] = [
     "lower",
 ];
 
+/// What other languages call them.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("average", "avg"),
+    ("mean", "avg"),
+    ("all", "every"),
+    ("exists", "any"),
+    ("some", "any"),
+    ("len", "count"),
+    ("length", "count"),
+    ("maximum", "max"),
+    ("minimum", "min"),
+    ("increase", "delta"),
+];
+
 /// `median`, `p95`, `p99.9` as a quantile.
 pub fn percentile(name: &str) -> Option<f64> {
     if name == "median" {
@@ -135,7 +149,11 @@ impl Checker<'_> {
             format!("`{name}` is not a function"),
             "unknown function",
         );
-        error = match nearest(name, FUNCTIONS) {
+        let synonym = SYNONYMS
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, ours)| *ours);
+        error = match synonym.or_else(|| nearest(name, FUNCTIONS)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("known are {}", FUNCTIONS.join(", "))),
         };
@@ -402,7 +420,7 @@ impl Checker<'_> {
             self.report(Diagnostic::error(
                 "type",
                 value.span,
-                format!("`{name}` needs numbers, this is a {}", value.ty.word()),
+                format!("`{name}` needs numbers, this is {}", value.ty.phrase()),
                 "expected a number",
             ));
             return Type::Any;

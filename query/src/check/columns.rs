@@ -1,4 +1,4 @@
-//! The columns that the rows of each source have. The runner fills them by position, in this order.
+//! The columns that the rows of each source have. The runner fills them by name.
 
 use crate::catalog::{Catalog, PATCH_FAMILY};
 use crate::ir::FamilyId;
@@ -7,7 +7,11 @@ use crate::value::Type;
 use smol_str::SmolStr;
 
 fn column(name: &str, ty: Type) -> Column {
-    Column { name: name.into(), ty, shown: true }
+    Column {
+        name: name.into(),
+        ty,
+        shown: true,
+    }
 }
 
 fn texts(names: &[&str]) -> Vec<Column> {
@@ -15,7 +19,10 @@ fn texts(names: &[&str]) -> Vec<Column> {
 }
 
 fn hidden(name: &str, ty: Type) -> Column {
-    Column { shown: false, ..column(name, ty) }
+    Column {
+        shown: false,
+        ..column(name, ty)
+    }
 }
 
 /// Adds columns whose names are not taken yet.
@@ -30,15 +37,19 @@ fn extend(columns: &mut Vec<Column>, more: impl IntoIterator<Item = (SmolStr, Ty
 }
 
 fn fields(catalog: &Catalog, family: FamilyId) -> Vec<(SmolStr, Type)> {
-    catalog.fields(family).map(|(_, s)| (s.field.clone(), s.ty.clone())).collect()
+    catalog
+        .fields(family)
+        .map(|(_, s)| (s.field.clone(), s.ty.clone()))
+        .collect()
 }
 
 /// What the rows of a source look like.
 ///
 /// - devices: `client device site os role class last_seen`; hidden `first_seen` and the other labels
-/// - alerts: `time id rule client device subject key state severity message reason resolved`; hidden `raised`,
-///   equal to `time`
-/// - decisions: `time seq rule client device subject key state severity message reason`
+/// - alerts: `id raised rule client device key state severity message reason changed ended`; hidden `time`,
+///   equal to `raised`, and `subject`
+/// - decisions: `time number rule client device subject key state severity message reason`; hidden `alert` (0:
+///   none) and `notify`
 /// - watches: `opened client device watch phase kbs downtime failures reason`; hidden `time`, equal to `opened`
 /// - patches: `client device kb` and the fields of the family `patch`
 /// - events: `time kind client device detail` (the fields as text); hidden every field of every event
@@ -55,23 +66,32 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
             columns.extend(texts(&["client", "device", "site", "os", "role", "class"]));
             columns.push(column("last_seen", Type::Time));
             columns.push(hidden("first_seen", Type::Time));
-            let labels = catalog.labels.iter().map(|label| (label.clone(), Type::Text));
+            let labels = catalog
+                .labels
+                .iter()
+                .map(|label| (label.clone(), Type::Text));
             extend(&mut columns, labels, false);
         }
         Source::Alerts => {
-            columns.push(time());
+            columns.push(column("id", Type::PLAIN));
+            columns.push(column("raised", Type::Time));
             columns.extend(texts(&[
-                "id", "rule", "client", "device", "subject", "key", "state", "severity", "message", "reason",
+                "rule", "client", "device", "key", "state", "severity", "message", "reason",
             ]));
-            columns.push(column("resolved", Type::Time));
-            columns.push(hidden("raised", Type::Time));
+            columns.push(column("changed", Type::Time));
+            columns.push(column("ended", Type::Time));
+            columns.push(hidden("time", Type::Time));
+            columns.push(hidden("subject", Type::Text));
         }
         Source::Decisions => {
             columns.push(time());
-            columns.push(column("seq", Type::PLAIN));
+            columns.push(column("number", Type::PLAIN));
             columns.extend(texts(&[
-                "rule", "client", "device", "subject", "key", "state", "severity", "message", "reason",
+                "rule", "client", "device", "subject", "key", "state", "severity", "message",
+                "reason",
             ]));
+            columns.push(hidden("alert", Type::PLAIN));
+            columns.push(hidden("notify", Type::Bool));
         }
         Source::Watches => {
             columns.push(column("opened", Type::Time));
@@ -98,7 +118,11 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
         Source::Event(kind) => {
             columns.push(time());
             columns.extend(texts(&["client", "device"]));
-            extend(&mut columns, catalog.event_fields(*kind).iter().cloned(), true);
+            extend(
+                &mut columns,
+                catalog.event_fields(*kind).iter().cloned(),
+                true,
+            );
         }
         Source::Family(family) => {
             columns.push(time());

@@ -291,12 +291,12 @@ impl<'a> Checker<'a> {
                         "unit",
                         *span,
                         format!(
-                            "`{}` is a {}, this is a {}",
+                            "`{}` is {}, this is {}",
                             name.text,
-                            ty.word(),
-                            found.word()
+                            ty.phrase(),
+                            found.phrase()
                         ),
-                        format!("expected a {}", ty.word()),
+                        format!("expected {}", ty.phrase()),
                     )
                     .also(default.1, "the default"),
                 );

@@ -256,11 +256,11 @@ impl<'a> Checker<'a> {
                     "type",
                     span,
                     format!(
-                        "a {} is looked for in a list of {}",
-                        value.ty.word(),
+                        "{} is looked for in a list of {}",
+                        value.ty.phrase(),
                         item.word()
                     ),
-                    format!("expected a {}", item.word()),
+                    format!("expected {}", item.phrase()),
                 ));
                 node(value, list)
             }
@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         "type",
                         list.span,
-                        format!("`in` needs a list, this is a {}", other.word()),
+                        format!("`in` needs a list, this is {}", other.phrase()),
                         "expected a list",
                     )
                     .hint(format!("write `[{written}]`, or `=` for a single value")),
@@ -852,7 +852,7 @@ impl<'a> Checker<'a> {
                 let value = if self.let_depth <= LET_RECURSION_MAX {
                     self.fresh(|c| c.expr(source))
                 } else {
-                    broken(source.span)
+                    self.circle(id, used_at)
                 };
                 self.let_depth -= 1;
                 self.let_order.push(id);
@@ -863,22 +863,30 @@ impl<'a> Checker<'a> {
                 slot.ratio = ratio;
             }
             (Progress::Running, _) => {
-                let (name, at) = (slot.name.clone(), slot.span);
-                self.report(
-                    Diagnostic::error(
-                        "cycle",
-                        used_at.unwrap_or(at),
-                        format!("`{name}` is needed to know `{name}`"),
-                        "closes the circle",
-                    )
-                    .also(at, "defined here")
-                    .hint("a definition cannot use itself, not even by way of others"),
-                );
+                self.circle(id, used_at);
                 return Type::Any;
             }
             _ => {}
         }
         self.lets[id.index()].value.ty.clone()
+    }
+
+    /// Reports that a let is needed to know itself.
+    fn circle(&mut self, id: LetId, used_at: Option<Span>) -> Expr {
+        let slot = &self.lets[id.index()];
+        let (name, at) = (slot.name.clone(), slot.span);
+        let used_at = used_at.unwrap_or(at);
+        self.report(
+            Diagnostic::error(
+                "cycle",
+                used_at,
+                format!("`{name}` is needed to know `{name}`"),
+                "closes the circle",
+            )
+            .also(at, "defined here")
+            .hint("a definition cannot use itself, not even by way of others"),
+        );
+        broken(used_at)
     }
 
     /// Whether a let is a ratio of equal units.

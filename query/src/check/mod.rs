@@ -6,11 +6,11 @@
 
 mod aggregate;
 mod call;
+mod columns;
 mod declare;
 mod expr;
 mod lets;
 mod order;
-mod columns;
 mod query;
 mod scope;
 mod statement;
@@ -24,9 +24,9 @@ use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
 use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
+use crate::span::Span;
 pub use columns::source_columns;
 pub use query::query;
-use crate::span::Span;
 
 use scope::Scope;
 use smol_str::SmolStr;
@@ -58,6 +58,7 @@ pub fn program(sources: &[Source]) -> Checked {
     checker.declare_all(&statements);
     let program = checker.statements(&statements);
     let mut diagnostics = checker.diagnostics;
+    diagnostic::without_echoes(&mut diagnostics, sources);
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Level::Error);
     Checked {
@@ -171,6 +172,15 @@ impl<'a> Checker<'a> {
             .map_or("", |text| span.of(text))
     }
 
+    /// The first line of a statement.
+    fn head(&self, span: Span) -> Span {
+        let line = self.text(span).lines().next().unwrap_or_default();
+        Span {
+            end: span.start + line.len() as u32,
+            ..span
+        }
+    }
+
     /// Reports something that parses and means nothing yet.
     fn not_yet(&mut self, span: Span, what: &str, hint: &str) {
         self.report(
@@ -214,17 +224,17 @@ impl<'a> Checker<'a> {
                     program.suppressions.push(suppress);
                 }
                 StatementKind::Gate(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`gate {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Maintenance(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`maintenance {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Test(title) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("the test \"{title}\""),
                     "leave the statement out",
                 ),

@@ -182,14 +182,10 @@ impl Checker<'_> {
                     .collect();
                 let first = cycle.iter().copied().min().unwrap_or(at);
                 let span = graph.spans[first];
-                let line = self.text(span).lines().next().unwrap_or_default().len() as u32;
                 self.report(
                     Diagnostic::error(
                         "cycle",
-                        Span {
-                            end: span.start + line,
-                            ..span
-                        },
+                        self.head(span),
                         format!("these need each other's result: {}", names.join(" → ")),
                         "the circle goes through here",
                     )

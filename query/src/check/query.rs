@@ -29,7 +29,15 @@ pub struct Group {
 
 /// Sources that are not families or events.
 const SOURCES: [&str; 9] = [
-    "devices", "alerts", "decisions", "watches", "gates", "patches", "events", "signals", "timeline",
+    "devices",
+    "alerts",
+    "decisions",
+    "watches",
+    "patches",
+    "events",
+    "signals",
+    "timeline",
+    "gates",
 ];
 
 /// Checks one query. `catalog` is that of `program`, perhaps extended by what is stored undeclared.
@@ -42,6 +50,7 @@ pub fn query(text: &str, catalog: &Catalog, program: &Program) -> Result<Query, 
     checker.know(program);
     let checked = parsed.and_then(|query| checker.query(&query));
     let mut diagnostics = checker.diagnostics;
+    diagnostic::without_echoes(&mut diagnostics, &[crate::span::Source::new("query", text)]);
     diagnostic::sort(&mut diagnostics);
     match checked {
         Some(query) if diagnostics.iter().all(|d| d.severity != Level::Error) => Ok(query),
@@ -73,7 +82,8 @@ impl Checker<'_> {
     /// Takes over the names of a checked program.
     fn know(&mut self, program: &Program) {
         for (at, item) in program.lets.iter().enumerate() {
-            self.names.insert(item.name.clone(), Declared::Let(LetId(at as u32)));
+            self.names
+                .insert(item.name.clone(), Declared::Let(LetId(at as u32)));
             self.lets.push(LetSlot {
                 name: item.name.clone(),
                 span: Span::default(),
@@ -96,13 +106,16 @@ impl Checker<'_> {
         }
         self.params.clone_from(&program.params);
         for (at, param) in program.params.iter().enumerate() {
-            self.names.insert(param.name.clone(), Declared::Param(ParamId(at as u32)));
+            self.names
+                .insert(param.name.clone(), Declared::Param(ParamId(at as u32)));
         }
         for (at, watch) in program.watches.iter().enumerate() {
-            self.names.insert(watch.name.clone(), Declared::Watch(WatchId(at as u32)));
+            self.names
+                .insert(watch.name.clone(), Declared::Watch(WatchId(at as u32)));
         }
         for (at, rule) in program.rules.iter().enumerate() {
-            self.names.insert(rule.name.clone(), Declared::Rule(RuleId(at as u32)));
+            self.names
+                .insert(rule.name.clone(), Declared::Rule(RuleId(at as u32)));
         }
     }
 
@@ -129,7 +142,15 @@ impl Checker<'_> {
         let where_ = query.where_.as_ref().map(|e| self.condition(e, "`where`"));
         let stages = query.stages.iter().map(|stage| self.stage(stage)).collect();
         let output = std::mem::take(&mut self.scope.columns);
-        Some(Query { source, range, columns, instance, where_, stages, output })
+        Some(Query {
+            source,
+            range,
+            columns,
+            instance,
+            where_,
+            stages,
+            output,
+        })
     }
 
     fn ordered(&mut self, from: Instant, to: Option<Instant>, span: Span) {
@@ -140,8 +161,13 @@ impl Checker<'_> {
         };
         if backwards {
             self.report(
-                Diagnostic::error("range", span, "the range ends before it begins", "of this source")
-                    .hint("swap the two times"),
+                Diagnostic::error(
+                    "range",
+                    span,
+                    "the range ends before it begins",
+                    "of this source",
+                )
+                .hint("swap the two times"),
             );
         }
     }
@@ -152,8 +178,13 @@ impl Checker<'_> {
         if let Some(filter) = path.parts.iter().find_map(|p| p.filter.as_ref()) {
             let written = self.text(filter.span);
             self.report(
-                Diagnostic::error("source", filter.span, "a source has no brackets", "not here")
-                    .hint(format!("write `{name} where {written}`")),
+                Diagnostic::error(
+                    "source",
+                    filter.span,
+                    "a source has no brackets",
+                    "not here",
+                )
+                .hint(format!("write `{name} where {written}`")),
             );
             return None;
         }
@@ -174,13 +205,22 @@ impl Checker<'_> {
                 Source::Timeline { client, device }
             }
             "gates" => {
-                self.not_yet(path.span, "the source `gates`", "ask `devices` or `watches`");
+                self.not_yet(
+                    path.span,
+                    "the source `gates`",
+                    "ask `devices` or `watches`",
+                );
                 return None;
             }
             "patch" => {
                 self.report(
-                    Diagnostic::error("source", path.span, "`patch` is not a source", "derived from events")
-                        .hint("ask `patches` for their states, or an event such as `patch.installed`"),
+                    Diagnostic::error(
+                        "source",
+                        path.span,
+                        "`patch` is not a source",
+                        "derived from events",
+                    )
+                    .hint("ask `patches` for their states, or an event such as `patch.installed`"),
                 );
                 return None;
             }
@@ -202,13 +242,20 @@ impl Checker<'_> {
             }
         }
         let mut known: Vec<&str> = SOURCES.to_vec();
-        known.extend(self.catalog.families.iter().map(|f| f.name.as_str()).filter(|n| *n != PLAIN_FAMILY));
+        known.extend(
+            self.catalog
+                .families
+                .iter()
+                .map(|f| f.name.as_str())
+                .filter(|n| *n != PLAIN_FAMILY),
+        );
         known.extend(self.catalog.events.iter().map(|e| e.name.as_str()));
         if let Some(family) = self.catalog.family(PLAIN_FAMILY) {
             known.extend(self.catalog.fields(family).map(|(_, s)| s.field.as_str()));
         }
         let near = nearest(name, known).map(str::to_string);
-        let field = path.parts.len() == 2 && self.catalog.family(&path.parts[0].name.text).is_some();
+        let field =
+            path.parts.len() == 2 && self.catalog.family(&path.parts[0].name.text).is_some();
         let error = Diagnostic::error(
             "unknown-name",
             path.span,
@@ -219,9 +266,15 @@ impl Checker<'_> {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None if field => {
                 let family = &path.parts[0].name.text;
-                error.hint(format!("ask the family: `{family} | show time, device, {}`", path.parts[1].name.text))
+                error.hint(format!(
+                    "ask the family: `{family} | show time, device, {}`",
+                    path.parts[1].name.text
+                ))
             }
-            None => error.hint(format!("sources are {}, families, events and signals", SOURCES.join(", "))),
+            None => error.hint(format!(
+                "sources are {}; any event, any family, any signal",
+                SOURCES.join(", ")
+            )),
         });
         None
     }
@@ -231,21 +284,31 @@ impl Checker<'_> {
             ast::Stage::Where(expr) => Stage::Where(self.condition(expr, "`where`")),
             ast::Stage::Show(columns) => {
                 let named = self.named(columns);
+                self.scope.ratios = named.iter().map(|n| self.is_ratio(&n.value)).collect();
                 self.scope.columns = columns_of(&named);
                 Stage::Show(named)
             }
             ast::Stage::Sort(keys) => Stage::Sort(
                 keys.iter()
-                    .map(|(expr, descending)| SortKey { value: self.single(expr), descending: *descending })
+                    .map(|(expr, descending)| SortKey {
+                        value: self.single(expr),
+                        descending: *descending,
+                    })
                     .collect(),
             ),
-            ast::Stage::Top(n, by) => {
-                Stage::Top { n: *n, by: by.as_ref().map(|expr| self.single(expr)) }
-            }
-            ast::Stage::Last(keys) => Stage::Last { by: self.named(keys) },
-            ast::Stage::By { every, keys, columns, span } => {
-                self.by(every.as_ref(), keys, columns, *span)
-            }
+            ast::Stage::Top(n, by) => Stage::Top {
+                n: *n,
+                by: by.as_ref().map(|expr| self.single(expr)),
+            },
+            ast::Stage::Last(keys) => Stage::Last {
+                by: self.named(keys),
+            },
+            ast::Stage::By {
+                every,
+                keys,
+                columns,
+                span,
+            } => self.by(every.as_ref(), keys, columns, *span),
         }
     }
 
@@ -265,7 +328,10 @@ impl Checker<'_> {
             let value = self.expr(&column.value);
             let (name, span) = match &column.name {
                 Some(name) => (name.text.clone(), name.span),
-                None => (SmolStr::new(self.text(column.value.span)), column.value.span),
+                None => (
+                    SmolStr::new(self.text(column.value.span)),
+                    column.value.span,
+                ),
             };
             if named.iter().any(|n| n.name == name) {
                 self.report(
@@ -305,20 +371,40 @@ impl Checker<'_> {
         let timed = self.scope.columns.iter().any(|c| c.name == "time");
         if bucket.is_some() && (self.scope.detached || !timed) {
             self.report(
-                Diagnostic::error("stage", span, "these rows have no time to be put into steps by", "no `time`")
-                    .hint("`every` comes first, on rows over time such as a family or events"),
+                Diagnostic::error(
+                    "stage",
+                    span,
+                    "these rows have no time to be put into steps by",
+                    "no `time`",
+                )
+                .hint("`every` comes first, on rows over time such as a family or events"),
             );
         }
         let keys = self.named(keys);
         let mut left = columns_of(&keys);
         if bucket.is_some() {
-            left.insert(0, Column { name: "time".into(), ty: Type::Time, shown: true });
+            left.insert(
+                0,
+                Column {
+                    name: "time".into(),
+                    ty: Type::Time,
+                    shown: true,
+                },
+            );
         }
         let rows = std::mem::replace(
             &mut self.scope,
-            Scope { columns: left.clone(), detached: true, ..Scope::default() },
+            Scope {
+                columns: left.clone(),
+                detached: true,
+                ..Scope::default()
+            },
         );
-        self.group = Some(Group { aggregates: Vec::new(), rows, base: left.len() });
+        self.group = Some(Group {
+            aggregates: Vec::new(),
+            rows,
+            base: left.len(),
+        });
         let named = self.named(columns);
         let aggregates = self.group.take().map(|g| g.aggregates).unwrap_or_default();
         for (column, named) in columns.iter().zip(&named) {
@@ -334,14 +420,24 @@ impl Checker<'_> {
                 );
             }
         }
+        let ratios: Vec<bool> = named.iter().map(|n| self.is_ratio(&n.value)).collect();
+        self.scope.ratios = vec![false; left.len()];
+        self.scope.ratios.extend(ratios);
         left.extend(columns_of(&named));
         self.scope.columns = left;
-        Stage::By { every: bucket, keys, aggregates, columns: named }
+        Stage::By {
+            every: bucket,
+            keys,
+            aggregates,
+            columns: named,
+        }
     }
 
     /// `count()`, `avg(x)` over the rows of a group.
     pub fn group_aggregate(&mut self, call: &Call, func: AggregateFunc, span: Span) -> Expr {
-        let Some(mut group) = self.group.take() else { return broken(span) };
+        let Some(mut group) = self.group.take() else {
+            return broken(span);
+        };
         std::mem::swap(&mut self.scope, &mut group.rows);
         let value = match call.args.as_slice() {
             [] if func == AggregateFunc::Count => None,
@@ -354,10 +450,14 @@ impl Checker<'_> {
         let name = call.name.text.as_str();
         let what = format!("what `{name}` looks at");
         let value = value.map(|value| match func {
-            AggregateFunc::Count | AggregateFunc::Share | AggregateFunc::Any | AggregateFunc::Every => {
-                self.want(value, &Type::Bool, &what)
-            }
-            AggregateFunc::List | AggregateFunc::Uniq | AggregateFunc::First | AggregateFunc::Last => value,
+            AggregateFunc::Count
+            | AggregateFunc::Share
+            | AggregateFunc::Any
+            | AggregateFunc::Every => self.want(value, &Type::Bool, &what),
+            AggregateFunc::List
+            | AggregateFunc::Uniq
+            | AggregateFunc::First
+            | AggregateFunc::Last => value,
             AggregateFunc::Min | AggregateFunc::Max if value.ty == Type::Time => value,
             _ if matches!(value.ty, Type::Number(_) | Type::Any) => value,
             _ => self.want(value, &Type::PLAIN, &what),
@@ -370,9 +470,17 @@ impl Checker<'_> {
             (_, Some(value)) => value.ty.clone(),
         };
         let at = (group.base + group.aggregates.len()) as u32;
-        group.aggregates.push(Aggregate { func, value, ty: ty.clone() });
+        group.aggregates.push(Aggregate {
+            func,
+            value,
+            ty: ty.clone(),
+        });
         self.group = Some(group);
-        Expr { node: Node::Column(at), ty, span }
+        Expr {
+            node: Node::Column(at),
+            ty,
+            span,
+        }
     }
 
     fn row_value(&mut self, arg: &ast::Expr) -> Expr {
@@ -382,8 +490,15 @@ impl Checker<'_> {
         {
             let written = self.text(arg.span);
             self.report(
-                Diagnostic::error("event", arg.span, "an event is not a value of a row", "expected a value")
-                    .hint(format!("ask the event itself: `{written} | by …: n = count()`")),
+                Diagnostic::error(
+                    "event",
+                    arg.span,
+                    "an event is not a value of a row",
+                    "expected a value",
+                )
+                .hint(format!(
+                    "ask the event itself: `{written} | by …: n = count()`"
+                )),
             );
             return broken(arg.span);
         }
@@ -394,6 +509,10 @@ impl Checker<'_> {
 fn columns_of(named: &[Named]) -> Vec<Column> {
     named
         .iter()
-        .map(|n| Column { name: n.name.clone(), ty: n.value.ty.clone(), shown: true })
+        .map(|n| Column {
+            name: n.name.clone(),
+            ty: n.value.ty.clone(),
+            shown: true,
+        })
         .collect()
 }

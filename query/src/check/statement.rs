@@ -247,7 +247,8 @@ impl Checker<'_> {
                             "a watch without `back` is never overdue",
                             "cannot happen",
                         )
-                        .hint("add `back within 30m`, or remove this outcome"),
+                        .hint("add `back within 30m`, or remove this outcome")
+                        .warning(),
                     );
                 }
                 let action = Some(c.action(action));

@@ -81,6 +81,7 @@ impl Checker<'_> {
             Node::Negate(value) | Node::At { value, .. } => self.is_ratio(value),
             Node::Coalesce(a, b) => self.is_ratio(a) || self.is_ratio(b),
             Node::Let(id) => self.let_is_ratio(*id),
+            Node::Column(at) => self.scope.ratios.get(*at as usize) == Some(&true),
             _ => false,
         }
     }
@@ -103,8 +104,9 @@ impl Checker<'_> {
             return Some((left, hundred(right, ArithOp::Multiply, Type::PERCENT)));
         }
         let (a, b) = (left.ty.word(), right.ty.word());
+        let numbers = unit(&left).is_some() && unit(&right).is_some();
         let mut error = Diagnostic::error(
-            "unit",
+            if numbers { "unit" } else { "type" },
             span,
             format!("{a} {verb} {b}"),
             format!("{a} on the left, {b} on the right"),
@@ -191,11 +193,11 @@ impl Checker<'_> {
             &left.ty
         };
         if ordered && matches!(ty, Type::Bool | Type::List(_)) || matches!(ty, Type::List(_)) {
-            let word = ty.word();
+            let phrase = ty.phrase();
             self.report(Diagnostic::error(
                 "type",
                 span,
-                format!("a {word} cannot be compared this way"),
+                format!("{phrase} cannot be compared this way"),
                 if ordered {
                     "needs numbers, times or texts"
                 } else {
@@ -349,11 +351,11 @@ impl Checker<'_> {
             "type",
             expr.span,
             format!(
-                "{what} must be a {}, this is a {}",
-                wanted.word(),
-                expr.ty.word()
+                "{what} must be {}, this is {}",
+                wanted.phrase(),
+                expr.ty.phrase()
             ),
-            format!("a {}", expr.ty.word()),
+            expr.ty.phrase(),
         );
         if *wanted == Type::Bool {
             error = error.hint(match &expr.ty {

@@ -360,10 +360,19 @@ fn option(input: Tokens<'_>) -> Step<'_, Option<OptionKind>> {
         }
         Some("absorb") => listed(rest, OptionKind::Absorb),
         Some("notify") => listed(rest, OptionKind::Notify),
-        Some("offer") => listed(rest, OptionKind::Offer),
-        Some("run") => listed(rest, OptionKind::Run),
+        Some("offer") => hook(rest, OptionKind::Offer),
+        Some("run") => hook(rest, OptionKind::Run),
         _ => Ok((input, None)),
     }
+}
+
+/// A hook, by name or as a text.
+fn hook(input: Tokens<'_>, kind: OptionKind) -> Step<'_, Option<OptionKind>> {
+    let (rest, ()) = match text(input) {
+        Ok((rest, _)) => (rest, ()),
+        Err(_) => name("the name of a hook")(input).map(|(rest, _)| (rest, ()))?,
+    };
+    Ok((rest, Some(kind)))
 }
 
 /// `alert severity text` or `log text`

@@ -228,11 +228,10 @@ impl One {
     fn alert(&self, query: &Query, alert: &Alert, emit: &mut Emit<'_>) -> Result<(), RunError> {
         let latest = &alert.latest;
         let value = |name: &str| match name {
-            "id" => Value::Text(alert.id.to_string().into()),
+            "id" => Value::Number(alert.id as f64),
             "time" | "raised" => Value::Time(alert.raised),
             "changed" => Value::Time(alert.changed),
-            "resolved" | "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
-            "open" => Value::Bool(alert.ended.is_none()),
+            "ended" => alert.ended.map_or(Value::Unknown, Value::Time),
             "state" => Value::Text(alert.state.clone()),
             "rule" => Value::Text(latest.rule.clone()),
             "client" => Value::Text(self.history.client.clone()),
