@@ -96,11 +96,11 @@ fn append(c: &mut Criterion) {
                         .finish_flush(flushed.expect("writes"))
                         .expect("installs");
                 }
-                let records = records(&fleet, arrival);
+                let records = records(&fleet, step);
                 let start = std::time::Instant::now();
                 fleet
                     .store
-                    .append(arrival * 60 * SECOND, records)
+                    .append(step * 60 * SECOND, records)
                     .expect("appends");
                 fleet.store.commit().expect("commits");
                 spent += start.elapsed();
