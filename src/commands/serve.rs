@@ -4,8 +4,6 @@ use super::{Failure, check, print};
 use crate::args::Serve;
 use crate::clock::SystemClock;
 use crate::config::{Config, LISTEN_HINT};
-use crate::core::RuleSet;
-use crate::rule_files;
 use crate::server::{Recovered, Server};
 use std::sync::Arc;
 
@@ -15,7 +13,7 @@ pub fn run(args: Serve) -> Result<i32, Failure> {
     config
         .check_listen()
         .map_err(|error| Failure::environment(error).hint(LISTEN_HINT))?;
-    let rules = rules(&config)?;
+    let rules = super::rules(config.rules.as_slice())?;
     let (listen, data) = (config.listen, config.data.clone());
     log_to_stderr();
     let mut server = Server::listen(config, Arc::new(SystemClock)).map_err(|error| {
@@ -62,22 +60,6 @@ fn found(recovered: &Recovered) -> String {
         "{}, recovered in {seconds:.3} s{damage}",
         check::count(recovered.devices, "device")
     )
-}
-
-/// The rules of the settings, checked; every error of every file when there is one.
-fn rules(config: &Config) -> Result<RuleSet, Failure> {
-    let sources = match &config.rules {
-        None => rule_files::standard(),
-        Some(folder) => rule_files::read(std::slice::from_ref(folder)).map_err(|error| {
-            Failure::environment(error.to_string()).hint("without --rules the standard rules run")
-        })?,
-    };
-    RuleSet::check(sources).map_err(|errors| {
-        Failure::bad_news(format!(
-            "the rules have errors, nothing was started\n{errors}"
-        ))
-        .hint("`afterboot check` checks rules without a server")
-    })
 }
 
 /// The settings file, if any, and over it the options.
