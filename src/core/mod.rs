@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{decision_of_row, DecisionColumns, Pending};
+pub use ledger::{DecisionColumns, Pending, decision_of_row};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
