@@ -51,7 +51,7 @@ pub enum Kind {
     /// `name[filter].name`
     Path(Path),
     /// `f(a over D before T).x`
-    Call(Call),
+    Call(Box<Call>),
     /// `not a`
     Not(Box<Expr>),
     /// `a and b …`
@@ -75,9 +75,9 @@ pub enum Kind {
     /// `a at T`
     At(Box<Expr>, Box<Expr>),
     /// `a for D`
-    For(Box<Expr>, Dur),
+    For(Box<Expr>, Box<Dur>),
     /// `EV within D`; true: `no EV within D`
-    Within(Path, Dur, bool),
+    Within(Box<Path>, Box<Dur>, bool),
 }
 
 /// `name[filter].name[filter]…`

@@ -103,7 +103,10 @@ impl Catalog {
     /// The family of this name, made with this key name when it is new.
     pub fn family_or_new(&mut self, name: &str, key: &str) -> FamilyId {
         self.family(name).unwrap_or_else(|| {
-            self.families.push(FamilyDecl { name: name.into(), key: key.into() });
+            self.families.push(FamilyDecl {
+                name: name.into(),
+                key: key.into(),
+            });
             FamilyId((self.families.len() - 1) as u32)
         })
     }
@@ -178,13 +181,18 @@ impl Catalog {
         match kind {
             TableKind::System => {}
             TableKind::Signals => {
-                let family = self.family_or_new(table, if table == PLAIN_FAMILY { "" } else { "key" });
+                let family =
+                    self.family_or_new(table, if table == PLAIN_FAMILY { "" } else { "key" });
                 for (field, value) in columns {
                     if self.signal(table, field).is_none() {
                         self.signals.push(SignalDecl {
                             family,
                             field: field.clone(),
-                            kind: if *value == ValueType::Number { SignalKind::Gauge } else { SignalKind::State },
+                            kind: if *value == ValueType::Number {
+                                SignalKind::Gauge
+                            } else {
+                                SignalKind::State
+                            },
                             ty: type_of(*value),
                             holds: Some(HOLDS_DEFAULT),
                             declared: false,
@@ -195,7 +203,10 @@ impl Catalog {
             TableKind::Event => {
                 let at = self.event(table).map_or_else(
                     || {
-                        self.events.push(EventDecl { name: table.into(), fields: Vec::new() });
+                        self.events.push(EventDecl {
+                            name: table.into(),
+                            fields: Vec::new(),
+                        });
                         self.events.len() - 1
                     },
                     EventId::index,

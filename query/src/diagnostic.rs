@@ -54,6 +54,12 @@ impl Diagnostic {
         }
     }
 
+    /// The same as a warning.
+    pub fn warning(mut self) -> Diagnostic {
+        self.severity = Level::Warning;
+        self
+    }
+
     /// The same with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
         self.hint = Some(hint.into());
@@ -86,7 +92,12 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     names
         .into_iter()
         .filter(|name| *name != wanted)
-        .map(|name| (strsim::osa_distance(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::osa_distance(&wanted.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)
@@ -96,6 +107,48 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
 pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.severity, d.code));
     diagnostics.dedup();
+}
+
+/// Kinds of finding that come from single characters and literals.
+const LEXICAL: [&str; 6] = ["character", "text", "literal", "time", "number", "escape"];
+/// Those of them after which the tokens of the line are not what was meant.
+const LOSSY: [&str; 2] = ["character", "text"];
+
+/// Drops what follows from a lexical error and says nothing new: syntax errors after it on its line, and
+/// errors of types and durations about the same literal.
+pub fn without_echoes(diagnostics: &mut Vec<Diagnostic>, sources: &[Source]) {
+    let lexical: Vec<(Span, bool)> = diagnostics
+        .iter()
+        .filter(|d| LEXICAL.contains(&d.code))
+        .map(|d| (d.span, LOSSY.contains(&d.code)))
+        .collect();
+    if lexical.is_empty() {
+        return;
+    }
+    diagnostics.retain(|d| {
+        !lexical.iter().any(|(span, lossy)| {
+            let before = span.file == d.span.file && span.start <= d.span.start;
+            let touches =
+                span.file == d.span.file && span.start <= d.span.end && d.span.start <= span.end;
+            let line = |from: u32, to: u32| {
+                let text = sources
+                    .get(span.file as usize)
+                    .map_or("", |s| s.text.as_str());
+                !Span {
+                    start: from,
+                    end: to,
+                    ..*span
+                }
+                .of(text)
+                .contains('\n')
+            };
+            match d.code {
+                "syntax" => *lossy && (touches || before && line(span.start, d.span.start)),
+                "unit" | "type" | "duration" => touches,
+                _ => false,
+            }
+        })
+    });
 }
 
 /// All findings with the lines they are about and carets under them.
@@ -155,7 +208,10 @@ fn render_one(diagnostic: &Diagnostic, sources: &[Source], color: bool, out: &mu
         report = report.with_help(hint);
     }
     let mut bytes = Vec::new();
-    let cache = (source.name.as_str(), ariadne::Source::from(source.text.as_str()));
+    let cache = (
+        source.name.as_str(),
+        ariadne::Source::from(source.text.as_str()),
+    );
     if report.finish().write(cache, &mut bytes).is_err() {
         bytes = diagnostic.line(sources).into_bytes();
     }

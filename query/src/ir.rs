@@ -614,7 +614,11 @@ pub fn walk<'a>(expr: &'a Expr, program: &'a Program, visit: &mut dyn FnMut(&'a 
 /// Visits the expressions directly inside one (not through lets).
 pub fn children<'a>(expr: &'a Expr, each: &mut dyn FnMut(&'a Expr)) {
     match &expr.node {
-        Node::Literal(_) | Node::Label(_) | Node::Param(_) | Node::InstanceKey(_) | Node::Column(_) => {}
+        Node::Literal(_)
+        | Node::Label(_)
+        | Node::Param(_)
+        | Node::InstanceKey(_)
+        | Node::Column(_) => {}
         Node::Event { .. } | Node::Watch(..) | Node::Firing(_) | Node::Let(_) => {}
         Node::Signal { key, .. } => {
             if let Key::Expr(key) = key {
@@ -626,7 +630,9 @@ pub fn children<'a>(expr: &'a Expr, each: &mut dyn FnMut(&'a Expr)) {
         }
         Node::Not(value) | Node::Negate(value) | Node::Since(value) => each(value),
         Node::IsKnown { value, .. } | Node::For { value, .. } => each(value),
-        Node::Compare { left, right, .. } | Node::Arith { left, right, .. } | Node::Coalesce(left, right) => {
+        Node::Compare { left, right, .. }
+        | Node::Arith { left, right, .. }
+        | Node::Coalesce(left, right) => {
             each(left);
             each(right);
         }
@@ -657,7 +663,12 @@ pub fn children<'a>(expr: &'a Expr, each: &mut dyn FnMut(&'a Expr)) {
                 each(time);
             }
         }
-        Node::Quantify { filter, value, listed, .. } => {
+        Node::Quantify {
+            filter,
+            value,
+            listed,
+            ..
+        } => {
             for inner in [filter, value, listed].into_iter().flatten() {
                 each(inner);
             }

@@ -58,8 +58,8 @@ pub enum Piece {
 }
 
 const SYMBOLS: [&str; 28] = [
-    "==", "&&", "||", "!=", "<=", ">=", "??", "..", "<>", "=", "<", ">", "~", "+", "-", "*", "/", "(", ")",
-    "[", "]", "{", "}", ",", ".", ":", "|", "!",
+    "==", "&&", "||", "!=", "<=", ">=", "??", "..", "<>", "=", "<", ">", "~", "+", "-", "*", "/",
+    "(", ")", "[", "]", "{", "}", ",", ".", ":", "|", "!",
 ];
 
 /// Words after which a text is a message.
@@ -185,12 +185,18 @@ pub fn suffix(suffix: &str) -> Option<(f64, Unit)> {
         "PiB" => (1_125_899_906_842_624.0, Measure::Bytes),
         _ => return None,
     };
-    Some((factor, Unit { measure, per_second: false }))
+    Some((
+        factor,
+        Unit {
+            measure,
+            per_second: false,
+        },
+    ))
 }
 
 const SUFFIXES: [&str; 20] = [
-    "ns", "us", "ms", "s", "m", "h", "d", "w", "B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB",
-    "PiB", "%",
+    "ns", "us", "ms", "s", "m", "h", "d", "w", "B", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB",
+    "GiB", "TiB", "PiB", "%",
 ];
 
 impl<'a> Lexer<'a, '_> {
@@ -218,14 +224,23 @@ impl<'a> Lexer<'a, '_> {
         let indent = self.fresh.take();
         let span = self.span(start, self.at);
         let glued = self.tokens.last().is_some_and(|t| t.span.end == span.start);
-        self.tokens.push(Token { tok, span, indent, glued });
+        self.tokens.push(Token {
+            tok,
+            span,
+            indent,
+            glued,
+        });
     }
 
     fn run(&mut self) {
         loop {
             let skipped = self.length(blank);
             let blank = &self.text[self.at..self.at + skipped];
-            if let Some(line) = blank.rfind('\n').map(|at| at + 1).or((self.at == 0).then_some(0)) {
+            if let Some(line) = blank
+                .rfind('\n')
+                .map(|at| at + 1)
+                .or((self.at == 0).then_some(0))
+            {
                 self.fresh = Some((skipped - line) as u32);
             }
             self.at += skipped;
@@ -324,7 +339,7 @@ impl<'a> Lexer<'a, '_> {
         let (factor, mut unit) = suffix(word).unwrap_or_else(|| {
             let span = self.span(suffix_at, self.at);
             let mut error = Diagnostic::error(
-                "unit",
+                "literal",
                 span,
                 format!("`{word}` is not a unit"),
                 "expected a unit such as `s m h d`, `%`, `MB`, `GiB`",
@@ -349,8 +364,16 @@ impl<'a> Lexer<'a, '_> {
             self.error(Diagnostic::error(
                 "number",
                 span,
-                if too_long { "this duration is too long" } else { "this number is too large" },
-                if too_long { "at most 100 years" } else { "does not fit a 64-bit float" },
+                if too_long {
+                    "this duration is too long"
+                } else {
+                    "this number is too large"
+                },
+                if too_long {
+                    "at most 100 years"
+                } else {
+                    "does not fit a 64-bit float"
+                },
             ));
             self.push(Tok::Number(1.0, unit), start);
             return;
@@ -366,7 +389,10 @@ impl<'a> Lexer<'a, '_> {
         match inner {
             Some(end) => {
                 self.at += end + 2;
-                self.push(Tok::Name(self.text[start + 1..start + 1 + end].into()), start);
+                self.push(
+                    Tok::Name(self.text[start + 1..start + 1 + end].into()),
+                    start,
+                );
             }
             None => {
                 self.at += 1;
@@ -384,7 +410,9 @@ impl<'a> Lexer<'a, '_> {
     fn single_quoted(&mut self) {
         let start = self.at;
         let line = self.rest().find('\n').unwrap_or(self.rest().len());
-        let end = self.rest()[1..line.max(1)].find('\'').map_or(line, |at| at + 2);
+        let end = self.rest()[1..line.max(1)]
+            .find('\'')
+            .map_or(line, |at| at + 2);
         self.at += end;
         let inner = self.text[start..self.at].trim_matches('\'').to_string();
         let span = self.span(start, self.at);

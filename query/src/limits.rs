@@ -3,7 +3,7 @@
 /// Bytes of one rule file.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// Nesting of parentheses, brackets, calls, `not` and unary minus.
-pub const NESTING_MAX: usize = 64;
+pub const NESTING_MAX: usize = 48;
 /// Height of an expression tree, long sums included.
 pub const TREE_HEIGHT_MAX: usize = 64;
 /// Nodes of one statement.
@@ -21,4 +21,4 @@ pub const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Errors of all files together, after which no more are collected.
 pub const ERRORS_MAX: usize = 1_000;
 /// How deep the check of one let may lead into that of another that should have come before it.
-pub const LET_RECURSION_MAX: usize = 8;
+pub const LET_RECURSION_MAX: usize = 2;

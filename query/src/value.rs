@@ -81,13 +81,25 @@ pub enum Type {
 
 impl Unit {
     /// A plain number.
-    pub const PLAIN: Unit = Unit { measure: Measure::Plain, per_second: false };
+    pub const PLAIN: Unit = Unit {
+        measure: Measure::Plain,
+        per_second: false,
+    };
     /// Percent.
-    pub const PERCENT: Unit = Unit { measure: Measure::Percent, per_second: false };
+    pub const PERCENT: Unit = Unit {
+        measure: Measure::Percent,
+        per_second: false,
+    };
     /// Bytes.
-    pub const BYTES: Unit = Unit { measure: Measure::Bytes, per_second: false };
+    pub const BYTES: Unit = Unit {
+        measure: Measure::Bytes,
+        per_second: false,
+    };
     /// Seconds.
-    pub const DURATION: Unit = Unit { measure: Measure::Duration, per_second: false };
+    pub const DURATION: Unit = Unit {
+        measure: Measure::Duration,
+        per_second: false,
+    };
 
     /// The word for it in messages about types.
     pub fn word(self) -> &'static str {
@@ -115,6 +127,15 @@ impl Type {
     /// A list of texts.
     pub fn texts() -> Type {
         Type::List(Box::new(Type::Text))
+    }
+
+    /// The word with its article where it has one: `a percent`, `bytes`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Type::Number(unit) if unit.measure == Measure::Bytes => self.word(),
+            Type::Any => self.word(),
+            _ => format!("a {}", self.word()),
+        }
     }
 
     /// The word for it in messages about types.
@@ -286,7 +307,14 @@ mod tests {
         number(1e300, Unit::PLAIN, "1e300");
         number(512.0, Unit::BYTES, "512B");
         number(1.5 * 1024f64.powi(3), Unit::BYTES, "1.5GiB");
-        number(1024.0, Unit { per_second: true, ..Unit::BYTES }, "1KiB/s");
+        number(
+            1024.0,
+            Unit {
+                per_second: true,
+                ..Unit::BYTES
+            },
+            "1KiB/s",
+        );
     }
 
     #[test]
@@ -311,7 +339,11 @@ mod tests {
     fn times_and_lists_print() {
         let time = parse_time("2026-06-09T01:10:00Z").unwrap();
         check(Value::Time(time), Type::Time, "2026-06-09T01:10:00Z");
-        check(Value::Time(time + 250_000_000), Type::Time, "2026-06-09T01:10:00.25Z");
+        check(
+            Value::Time(time + 250_000_000),
+            Type::Time,
+            "2026-06-09T01:10:00.25Z",
+        );
         assert_eq!(parse_time("2026-06-09T01:10Z"), Some(time));
         assert_eq!(parse_time("2026-06-09T03:10+02:00"), Some(time));
         assert_eq!(parse_time("2026-06-09"), None);

@@ -84,7 +84,12 @@ pub enum Muting {
 impl Alert {
     /// What is to be seen now, given what mutes it and whether there is evidence newer than the end of the last mute.
     /// Keeps `mute_end` in step; returns the new visibility when it changed.
-    pub fn look(&mut self, muting: Muting, now: Nanos, newer_evidence: impl FnOnce(Nanos) -> bool) -> Option<Visible> {
+    pub fn look(
+        &mut self,
+        muting: Muting,
+        now: Nanos,
+        newer_evidence: impl FnOnce(Nanos) -> bool,
+    ) -> Option<Visible> {
         let before = self.visible;
         match muting {
             Muting::Watch(_) => {
@@ -137,14 +142,26 @@ mod tests {
         assert_eq!(a.look(Muting::Nothing, 20, |end| end < 10), None);
         assert_eq!(a.look(Muting::Suppressor(0), 25, |_| true), None);
         assert_eq!(a.look(Muting::Nothing, 30, |end| end < 30), None);
-        assert_eq!(a.look(Muting::Nothing, 40, |end| end == 30), Some(Visible::Firing));
+        assert_eq!(
+            a.look(Muting::Nothing, 40, |end| end == 30),
+            Some(Visible::Firing)
+        );
     }
 
     #[test]
     fn absorbed_comes_before_suppressed_before_firing() {
         let mut a = alert(Visible::Firing);
-        assert_eq!(a.look(Muting::Suppressor(1), 1, |_| true), Some(Visible::Suppressed));
-        assert_eq!(a.look(Muting::Watch(WatchId(0)), 2, |_| true), Some(Visible::Absorbed));
-        assert_eq!(a.look(Muting::Suppressor(1), 3, |_| true), Some(Visible::Suppressed));
+        assert_eq!(
+            a.look(Muting::Suppressor(1), 1, |_| true),
+            Some(Visible::Suppressed)
+        );
+        assert_eq!(
+            a.look(Muting::Watch(WatchId(0)), 2, |_| true),
+            Some(Visible::Absorbed)
+        );
+        assert_eq!(
+            a.look(Muting::Suppressor(1), 3, |_| true),
+            Some(Visible::Suppressed)
+        );
     }
 }

@@ -5,7 +5,10 @@
 //! at one instant: watches in file order, then rules in the order of their use.
 
 use query::history::Interest;
-use query::ir::{self, Anchor, Dur, EventKind, Expr, Node, Program, RuleId, Scope as RuleScope, SignalId, WatchId};
+use query::ir::{
+    self, Anchor, Dur, EventKind, Expr, Node, Program, RuleId, Scope as RuleScope, SignalId,
+    WatchId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use storage::{Nanos, SECOND};
 
@@ -75,9 +78,16 @@ impl Deps {
                 deps.need(expr, program, REACH);
             }
             reads.events.extend(watch.on.iter().map(|on| on.event));
-            reads.events.extend(watch.cancel.iter().map(|cancel| cancel.event));
+            reads
+                .events
+                .extend(watch.cancel.iter().map(|cancel| cancel.event));
             reads.events.extend([EventKind::Boot, EventKind::Heartbeat]);
-            reads.events.extend(program.catalog.event("reboot.started").map(EventKind::Stored));
+            reads.events.extend(
+                program
+                    .catalog
+                    .event("reboot.started")
+                    .map(EventKind::Stored),
+            );
             // a watch reads itself as it was before this step: that wakes nobody
             reads.watches.remove(&WatchId(index as u32));
             deps.enter(Unit::Watch(WatchId(index as u32)), reads);
@@ -91,7 +101,11 @@ impl Deps {
                 // hindsight looks back a day, events may come late
                 deps.need(expr, program, if late { REACH } else { 24 * 3600 * SECOND });
             }
-            for suppress in program.suppressions.iter().filter(|s| s.targets.contains(rule_id)) {
+            for suppress in program
+                .suppressions
+                .iter()
+                .filter(|s| s.targets.contains(rule_id))
+            {
                 reads.add(&suppress.while_, program);
                 deps.need(&suppress.while_, program, REACH);
                 for expr in template_exprs(&suppress.reason) {
@@ -103,7 +117,11 @@ impl Deps {
             }
             if let RuleScope::Each(family) = rule.scope {
                 let of_family = |s: &SignalId| program.catalog.signals[s.index()].family == family;
-                reads.signals.extend((0..program.catalog.signals.len() as u32).map(SignalId).filter(of_family));
+                reads.signals.extend(
+                    (0..program.catalog.signals.len() as u32)
+                        .map(SignalId)
+                        .filter(of_family),
+                );
             }
             deps.rule_units[rule_id.index()] = deps.units.len() as UnitId;
             deps.enter(Unit::Rule(*rule_id), reads);
@@ -114,10 +132,22 @@ impl Deps {
     fn enter(&mut self, unit: Unit, reads: Reads) {
         let id = self.units.len() as UnitId;
         self.units.push(unit);
-        reads.signals.iter().for_each(|s| self.signals[s.index()].push(id));
-        reads.events.into_iter().for_each(|e| self.events.entry(e).or_default().push(id));
-        reads.watches.iter().for_each(|w| self.watches[w.index()].push(id));
-        reads.firing.iter().for_each(|r| self.firing[r.index()].push(id));
+        reads
+            .signals
+            .iter()
+            .for_each(|s| self.signals[s.index()].push(id));
+        reads
+            .events
+            .into_iter()
+            .for_each(|e| self.events.entry(e).or_default().push(id));
+        reads
+            .watches
+            .iter()
+            .for_each(|w| self.watches[w.index()].push(id));
+        reads
+            .firing
+            .iter()
+            .for_each(|r| self.firing[r.index()].push(id));
         if reads.labels {
             self.labels.push(id);
         }
@@ -159,8 +189,18 @@ impl Deps {
             Dur::Fixed(nanos) => *nanos,
             Dur::Param(param) => {
                 let param = &program.params[param.index()];
-                let values = param.overrides.iter().map(|(_, _, value)| value).chain([&param.default]);
-                let seconds = values.filter_map(|v| if let query::value::Value::Number(n) = v { Some(*n) } else { None });
+                let values = param
+                    .overrides
+                    .iter()
+                    .map(|(_, _, value)| value)
+                    .chain([&param.default]);
+                let seconds = values.filter_map(|v| {
+                    if let query::value::Value::Number(n) = v {
+                        Some(*n)
+                    } else {
+                        None
+                    }
+                });
                 (seconds.fold(0.0, f64::max) * SECOND as f64) as Nanos
             }
             Dur::Reports(count) => (INTERVAL_ASSUMED as f64 * count) as Nanos,
@@ -173,11 +213,26 @@ impl Deps {
                     self.need(key, program, base);
                 }
             }
-            Node::For { value, duration } => self.need(value, program, base.saturating_add(length(duration))),
-            Node::Window { value, over, anchor, .. } => {
-                let reach = if matches!(anchor, Anchor::Now) { 0 } else { REACH };
+            Node::For { value, duration } => {
+                self.need(value, program, base.saturating_add(length(duration)))
+            }
+            Node::Window {
+                value,
+                over,
+                anchor,
+                ..
+            } => {
+                let reach = if matches!(anchor, Anchor::Now) {
+                    0
+                } else {
+                    REACH
+                };
                 let span = length(over);
-                self.need(value, program, base.saturating_add(span + span / 60).saturating_add(reach));
+                self.need(
+                    value,
+                    program,
+                    base.saturating_add(span + span / 60).saturating_add(reach),
+                );
                 if let Anchor::Before(time) | Anchor::After(time) = anchor {
                     self.need(time, program, base);
                 }
@@ -205,11 +260,15 @@ impl Reads {
             Node::Firing(rule) => {
                 self.firing.insert(*rule);
             }
-            Node::Within { event, duration, .. } => {
+            Node::Within {
+                event, duration, ..
+            } => {
                 self.events.insert(event.event);
                 self.labels |= matches!(duration, Dur::Reports(_));
             }
-            Node::SinceEvent(event) | Node::LastEvent { event, .. } | Node::CountEvents { event, .. } => {
+            Node::SinceEvent(event)
+            | Node::LastEvent { event, .. }
+            | Node::CountEvents { event, .. } => {
                 self.events.insert(event.event);
             }
             Node::Window { counter: true, .. } => {
@@ -217,7 +276,11 @@ impl Reads {
             }
             Node::Quantify { family, .. } => {
                 let of_family = |s: &SignalId| program.catalog.signals[s.index()].family == *family;
-                self.signals.extend((0..program.catalog.signals.len() as u32).map(SignalId).filter(of_family));
+                self.signals.extend(
+                    (0..program.catalog.signals.len() as u32)
+                        .map(SignalId)
+                        .filter(of_family),
+                );
             }
             _ => {}
         });
@@ -237,10 +300,16 @@ fn rule_exprs(rule: &ir::Rule) -> impl Iterator<Item = &Expr> {
         RuleScope::On { event, .. } => event.filter.as_deref(),
         _ => None,
     };
-    [rule.where_.as_ref(), rule.when.as_ref(), rule.clear.as_ref(), rule.key.as_ref(), filter]
-        .into_iter()
-        .flatten()
-        .chain(template_exprs(&rule.action.message))
+    [
+        rule.where_.as_ref(),
+        rule.when.as_ref(),
+        rule.clear.as_ref(),
+        rule.key.as_ref(),
+        filter,
+    ]
+    .into_iter()
+    .flatten()
+    .chain(template_exprs(&rule.action.message))
 }
 
 fn watch_exprs<'p>(program: &'p Program, watch: &'p ir::Watch) -> impl Iterator<Item = &'p Expr> {
@@ -248,11 +317,23 @@ fn watch_exprs<'p>(program: &'p Program, watch: &'p ir::Watch) -> impl Iterator<
         None => program.offline.map(|id| &program.lets[id.index()].value),
         Some(_) => None,
     };
-    let filters = watch.on.iter().chain(&watch.cancel).filter_map(|event| event.filter.as_deref());
-    let actions = [&watch.done, &watch.idle, &watch.overdue, &watch.unverified].into_iter().flatten();
-    [watch.where_.as_ref(), watch.ready.as_ref(), watch.down.as_ref(), Some(&watch.verify), offline]
+    let filters = watch
+        .on
+        .iter()
+        .chain(&watch.cancel)
+        .filter_map(|event| event.filter.as_deref());
+    let actions = [&watch.done, &watch.idle, &watch.overdue, &watch.unverified]
         .into_iter()
-        .flatten()
-        .chain(filters)
-        .chain(actions.flat_map(|action| template_exprs(&action.message)))
+        .flatten();
+    [
+        watch.where_.as_ref(),
+        watch.ready.as_ref(),
+        watch.down.as_ref(),
+        Some(&watch.verify),
+        offline,
+    ]
+    .into_iter()
+    .flatten()
+    .chain(filters)
+    .chain(actions.flat_map(|action| template_exprs(&action.message)))
 }

@@ -117,7 +117,13 @@ pub struct Device {
 
 impl Device {
     /// A device of which nothing is known.
-    pub fn new(client: SmolStr, name: SmolStr, rules: usize, watches: usize, units: usize) -> Device {
+    pub fn new(
+        client: SmolStr,
+        name: SmolStr,
+        rules: usize,
+        watches: usize,
+        units: usize,
+    ) -> Device {
         Device {
             history: DeviceHistory::new(client, name),
             rules: vec![RuleState::default(); rules],

@@ -10,7 +10,15 @@ use storage::Nanos;
 pub fn list(verify: &Expr, scope: &Scope<'_>, at: Nanos) -> Vec<SmolStr> {
     let mut out = Vec::new();
     ir::walk(verify, scope.world.program, &mut |expr| {
-        let Node::Quantify { func: Quantifier::Every, family, slot, filter, value, listed } = &expr.node else {
+        let Node::Quantify {
+            func: Quantifier::Every,
+            family,
+            slot,
+            filter,
+            value,
+            listed,
+        } = &expr.node
+        else {
             return;
         };
         let (members, ..) = scope.members(
@@ -22,8 +30,13 @@ pub fn list(verify: &Expr, scope: &Scope<'_>, at: Nanos) -> Vec<SmolStr> {
             at,
             &Env::Empty,
         );
-        for member in members.iter().filter(|member| member.value != Value::Bool(true)) {
-            let signal = value.as_deref().and_then(|value| signal_of(value, *slot, scope));
+        for member in members
+            .iter()
+            .filter(|member| member.value != Value::Bool(true))
+        {
+            let signal = value
+                .as_deref()
+                .and_then(|value| signal_of(value, *slot, scope));
             out.push(match signal {
                 Some(signal) => tell(&member.key, signal, scope, at),
                 None => member.key.clone(),
@@ -45,7 +58,10 @@ pub fn list(verify: &Expr, scope: &Scope<'_>, at: Nanos) -> Vec<SmolStr> {
 fn signal_of(value: &Expr, slot: u8, scope: &Scope<'_>) -> Option<SignalId> {
     let mut found = None;
     ir::walk(value, scope.world.program, &mut |expr| {
-        if let Node::Signal { signal, key: Key::Slot(bound) } = &expr.node
+        if let Node::Signal {
+            signal,
+            key: Key::Slot(bound),
+        } = &expr.node
             && *bound == slot
         {
             found.get_or_insert(*signal);
@@ -57,8 +73,14 @@ fn signal_of(value: &Expr, slot: u8, scope: &Scope<'_>) -> Option<SignalId> {
 fn tell(key: &SmolStr, signal: SignalId, scope: &Scope<'_>, at: Nanos) -> SmolStr {
     let decl = &scope.world.program.catalog.signals[signal.index()];
     let series = scope.device.series(decl.family, key, signal);
-    let floor = if decl.holds.is_some() { scope.floor } else { None };
-    let value = series.map_or(Value::Unknown, |series| series.at(at, scope.known, floor).value);
+    let floor = if decl.holds.is_some() {
+        scope.floor
+    } else {
+        None
+    };
+    let value = series.map_or(Value::Unknown, |series| {
+        series.at(at, scope.known, floor).value
+    });
     if value != Value::Unknown {
         return format!("{key} {}", print(&value, &decl.ty)).into();
     }

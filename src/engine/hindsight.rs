@@ -32,8 +32,9 @@ pub fn revise(turn: &mut Turn<'_>, id: DeviceId, device: &mut Device, oldest: Na
         }
         let mut verdicts = std::mem::take(&mut device.rules[index].verdicts);
         verdicts.retain(|verdict| {
-            let wrong =
-                verdict.time >= from && verdict.time < turn.now && contradicted(turn, device, rule, verdict);
+            let wrong = verdict.time >= from
+                && verdict.time < turn.now
+                && contradicted(turn, device, rule, verdict);
             if wrong {
                 let what = if verdict.raised { "raise" } else { "resolve" };
                 let when = query::value::print_time(verdict.time);
@@ -62,7 +63,10 @@ pub fn revise(turn: &mut Turn<'_>, id: DeviceId, device: &mut Device, oldest: Na
 /// Whether what is known now contradicts a verdict at its own instant.
 fn contradicted(turn: &Turn<'_>, device: &Device, rule: &Rule, verdict: &Verdict) -> bool {
     let empty = Env::Empty;
-    let env = verdict.instance.as_ref().map_or(Env::Empty, |key| Env::Instance(0, key, &empty));
+    let env = verdict
+        .instance
+        .as_ref()
+        .map_or(Env::Empty, |key| Env::Instance(0, key, &empty));
     let scope = turn.scope(&device.history);
     let truth = |expr: &Option<query::ir::Expr>| match expr {
         None => Some(true),

@@ -67,7 +67,11 @@ impl Engine {
         let hash = |text: &str| xxhash_rust::xxh3::xxh3_64(text.as_bytes());
         let versions = Versions {
             rules: program.rules.iter().map(|rule| hash(&rule.text)).collect(),
-            watches: program.watches.iter().map(|watch| hash(&watch.text)).collect(),
+            watches: program
+                .watches
+                .iter()
+                .map(|watch| hash(&watch.text))
+                .collect(),
         };
         Engine {
             offline: offline_of(&program),
@@ -90,14 +94,18 @@ impl Engine {
 
     /// Applies records that share one arrival, and decides that instant. Timers due before it run first.
     pub fn apply(&mut self, records: &[Record], schema: &Schema) {
-        let Some(arrival) = records.first().map(|record| record.arrival) else { return };
+        let Some(arrival) = records.first().map(|record| record.arrival) else {
+            return;
+        };
         self.learn(schema);
         self.run_before(arrival);
         self.now = self.now.max(arrival);
         let mut met: BTreeSet<DeviceId> = BTreeSet::new();
         for record in records {
             debug_assert_eq!(record.arrival, arrival, "records of one instant");
-            let Some(device) = record.rows.first().map(|row| row.device) else { continue };
+            let Some(device) = record.rows.first().map(|row| row.device) else {
+                continue;
+            };
             if !met.insert(device) && !self.mapping.is_import(&record.rows) {
                 self.decide(false);
                 met.clear();
@@ -123,7 +131,8 @@ impl Engine {
     pub fn next_due(&mut self) -> Option<Nanos> {
         while let Some(Reverse((at, id, unit))) = self.timers.peek().copied() {
             let device = self.devices.get_mut(id.0 as usize).and_then(Option::as_mut);
-            let Some(device) = device.filter(|device| device.armed.get(unit as usize) == Some(&at)) else {
+            let Some(device) = device.filter(|device| device.armed.get(unit as usize) == Some(&at))
+            else {
                 self.timers.pop();
                 continue;
             };
@@ -180,7 +189,8 @@ impl Engine {
             }
             self.learned[index] = columns;
             let names = table.columns.iter().map(|column| column.name.as_str());
-            self.mapping.learn(&self.program.catalog, id, table.kind, &table.name, names);
+            self.mapping
+                .learn(&self.program.catalog, id, table.kind, &table.name, names);
             if table.kind == TableKind::System && table.name == tables::LISTENING {
                 self.listening_table = Some(id);
             }
@@ -188,7 +198,9 @@ impl Engine {
     }
 
     fn enter(&mut self, record: &Record, schema: &Schema) {
-        let Some(first) = record.rows.first() else { return };
+        let Some(first) = record.rows.first() else {
+            return;
+        };
         if first.device == DeviceId::SERVER {
             self.enter_server(record);
             return;
@@ -206,7 +218,9 @@ impl Engine {
     fn enter_rows(&mut self, id: DeviceId, rows: &[Row], arrival: Nanos, schema: &Schema) {
         let device = self.device(id, schema);
         let mut state = std::mem::take(device);
-        let changes = state.history.apply(&self.program.catalog, &self.mapping, rows, arrival);
+        let changes = state
+            .history
+            .apply(&self.program.catalog, &self.mapping, rows, arrival);
         let mut wake: BTreeSet<UnitId> = BTreeSet::new();
         for signal in &changes.signals {
             wake.extend(self.deps.of_signal(*signal));
@@ -225,11 +239,17 @@ impl Engine {
                     Unit::Watch(watch) => {
                         let fresh = &mut state.watches[watch.index()].fresh;
                         let kind = FreshKind::of(*kind);
-                        fresh.extend(kind.map(|kind| Fresh { kind, number: *number, imported: changes.imported }));
+                        fresh.extend(kind.map(|kind| Fresh {
+                            kind,
+                            number: *number,
+                            imported: changes.imported,
+                        }));
                     }
                     Unit::Rule(rule_id) => {
                         let rule = &self.program.rules[rule_id.index()];
-                        let RuleScope::On { event, settle } = &rule.scope else { continue };
+                        let RuleScope::On { event, settle } = &rule.scope else {
+                            continue;
+                        };
                         if event.event == *kind {
                             let settle = match settle {
                                 Dur::Fixed(nanos) => *nanos,
@@ -240,7 +260,9 @@ impl Engine {
                                         stepped: true,
                                         hresult: crate::hresult::describe,
                                     };
-                                    query::eval::Scope::new(world, &state.history).duration(*other, arrival).value
+                                    query::eval::Scope::new(world, &state.history)
+                                        .duration(*other, arrival)
+                                        .value
                                 }
                             };
                             state.rules[rule_id.index()].waiting.insert(Waiting {
@@ -263,7 +285,10 @@ impl Engine {
             state.imported_at = Some(arrival);
         }
         self.devices[id.0 as usize] = Some(state);
-        self.dirty.extend(wake.into_iter().map(|unit| (unit, client.clone(), name.clone(), id)));
+        self.dirty.extend(
+            wake.into_iter()
+                .map(|unit| (unit, client.clone(), name.clone(), id)),
+        );
     }
 
     /// Rows about the server itself: when it listened.
@@ -273,12 +298,16 @@ impl Engine {
                 continue;
             }
             let time = row.time.saturating_add(row.offset).min(record.arrival);
-            let Some((_, storage::Value::Bool(listening))) = row.cells.first() else { continue };
-            match (listening, self.outages.last_mut()) {
-                (true, Some((_, until))) if *until == Nanos::MAX => *until = time,
-                (false, last) if last.is_none_or(|(_, until)| *until != Nanos::MAX) => {
-                    self.outages.push((time, Nanos::MAX));
-                }
+            let Some((_, storage::Value::Bool(listening))) = row.cells.first() else {
+                continue;
+            };
+            let open = self
+                .outages
+                .last()
+                .is_some_and(|(_, until)| *until == Nanos::MAX);
+            match (listening, open) {
+                (true, true) => self.outages.last_mut().expect("one is open").1 = time,
+                (false, false) => self.outages.push((time, Nanos::MAX)),
                 _ => continue,
             }
             self.wake_all(EventKind::Heartbeat);
@@ -290,7 +319,9 @@ impl Engine {
             let Some(device) = device else { continue };
             let (client, name) = (&device.history.client, &device.history.name);
             let units = self.deps.of_event(kind).iter();
-            self.dirty.extend(units.map(|unit| (*unit, client.clone(), name.clone(), DeviceId(index as u32))));
+            self.dirty.extend(
+                units.map(|unit| (*unit, client.clone(), name.clone(), DeviceId(index as u32))),
+            );
         }
     }
 
@@ -302,8 +333,16 @@ impl Engine {
         let program = &self.program;
         let units = self.deps.units.len();
         self.devices[index].get_or_insert_with(|| {
-            let def = schema.device_def(id).expect("a row's device is in the schema of its log");
-            Device::new(def.client.clone(), def.name.clone(), program.rules.len(), program.watches.len(), units)
+            let def = schema
+                .device_def(id)
+                .expect("a row's device is in the schema of its log");
+            Device::new(
+                def.client.clone(),
+                def.name.clone(),
+                program.rules.len(),
+                program.watches.len(),
+                units,
+            )
         })
     }
 
@@ -312,10 +351,19 @@ impl Engine {
     /// Moves the timers due at `at` to what is to be decided.
     fn ripen(&mut self, at: Nanos) {
         while self.next_due().is_some_and(|due| due <= at) {
-            let Some(Reverse((_, id, unit))) = self.timers.pop() else { return };
-            let Some(device) = self.devices.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
+            let Some(Reverse((_, id, unit))) = self.timers.pop() else {
+                return;
+            };
+            let Some(device) = self.devices.get_mut(id.0 as usize).and_then(Option::as_mut) else {
+                continue;
+            };
             (device.armed[unit as usize], device.due[unit as usize]) = (Nanos::MAX, Nanos::MAX);
-            self.dirty.insert((unit, device.history.client.clone(), device.history.name.clone(), id));
+            self.dirty.insert((
+                unit,
+                device.history.client.clone(),
+                device.history.name.clone(),
+                id,
+            ));
         }
     }
 
@@ -335,7 +383,9 @@ impl Engine {
     fn decide(&mut self, imported: bool) {
         while let Some((unit, client, name, id)) = self.dirty.pop_first() {
             let index = id.0 as usize;
-            let Some(mut device) = self.devices.get_mut(index).and_then(Option::take) else { continue };
+            let Some(mut device) = self.devices.get_mut(index).and_then(Option::take) else {
+                continue;
+            };
             let imported = imported || device.imported_at == Some(self.now);
             let mut turn = Turn {
                 program: &self.program,
@@ -349,23 +399,46 @@ impl Engine {
             };
             let (until, wakes): (Nanos, &[UnitId]) = match self.deps.units[unit as usize] {
                 Unit::Watch(watch) => {
-                    let (until, changed) = watch::decide(&mut turn, id, &mut device, watch, &self.offline);
-                    (until, if changed { self.deps.of_watch(watch) } else { &[] })
+                    let (until, changed) =
+                        watch::decide(&mut turn, id, &mut device, watch, &self.offline);
+                    (
+                        until,
+                        if changed {
+                            self.deps.of_watch(watch)
+                        } else {
+                            &[]
+                        },
+                    )
                 }
                 Unit::Rule(rule) => {
                     let (until, changed) = rule::decide(&mut turn, id, &mut device, rule);
-                    (until, if changed { self.deps.of_firing(rule) } else { &[] })
+                    (
+                        until,
+                        if changed {
+                            self.deps.of_firing(rule)
+                        } else {
+                            &[]
+                        },
+                    )
                 }
             };
             // what was true up to now cannot be due again now
-            let due = if until <= self.now { self.now + 1 } else { until };
+            let due = if until <= self.now {
+                self.now + 1
+            } else {
+                until
+            };
             device.due[unit as usize] = due;
             if due < device.armed[unit as usize] {
                 device.armed[unit as usize] = due;
                 self.timers.push(Reverse((due, id, unit)));
             }
             self.devices[index] = Some(device);
-            self.dirty.extend(wakes.iter().map(|unit| (*unit, client.clone(), name.clone(), id)));
+            self.dirty.extend(
+                wakes
+                    .iter()
+                    .map(|unit| (*unit, client.clone(), name.clone(), id)),
+            );
         }
     }
 }
@@ -376,7 +449,11 @@ fn offline_of(program: &Program) -> Expr {
         Some(id) => program.lets[id.index()].value.clone(),
         None => Expr {
             node: Node::Within {
-                event: EventMatch { event: EventKind::Heartbeat, filter: None, slot: 0 },
+                event: EventMatch {
+                    event: EventKind::Heartbeat,
+                    filter: None,
+                    slot: 0,
+                },
                 duration: Dur::Reports(3.0),
                 negated: true,
             },

@@ -27,16 +27,32 @@ struct Case<'t, 'a> {
 }
 
 /// Decides a rule on a device at the instant of the turn. Returns when to look again, and whether `.firing` changed.
-pub fn decide(turn: &mut Turn<'_>, id: DeviceId, device: &mut Device, rule_id: RuleId) -> (Nanos, bool) {
+pub fn decide(
+    turn: &mut Turn<'_>,
+    id: DeviceId,
+    device: &mut Device,
+    rule_id: RuleId,
+) -> (Nanos, bool) {
     let rule = &turn.program.rules[rule_id.index()];
     let state = std::mem::take(&mut device.rules[rule_id.index()]);
-    let mut case = Case { turn, id, device, rule_id, rule, state, until: Nanos::MAX };
+    let mut case = Case {
+        turn,
+        id,
+        device,
+        rule_id,
+        rule,
+        state,
+        until: Nanos::MAX,
+    };
     match &rule.scope {
         RuleScope::Device => case.subject(None),
         RuleScope::Each(family) => {
             let now = case.turn.now;
-            let keys: Vec<(SmolStr, Nanos)> =
-                device.history.keys(*family).map(|(key, first)| (key.clone(), first)).collect();
+            let keys: Vec<(SmolStr, Nanos)> = device
+                .history
+                .keys(*family)
+                .map(|(key, first)| (key.clone(), first))
+                .collect();
             for (key, first) in keys {
                 if first <= now {
                     case.subject(Some(&key));
@@ -46,7 +62,10 @@ pub fn decide(turn: &mut Turn<'_>, id: DeviceId, device: &mut Device, rule_id: R
         RuleScope::On { event, .. } => case.events(event.event),
     }
     let (state, until, now) = (case.state, case.until, case.turn.now);
-    let firing = state.alerts.values().any(|alert| alert.visible != Visible::Absorbed);
+    let firing = state
+        .alerts
+        .values()
+        .any(|alert| alert.visible != Visible::Absorbed);
     device.rules[rule_id.index()] = state;
     let before = device.history.firing(rule_id, now).value;
     if before != firing {
@@ -128,17 +147,35 @@ impl Case<'_, '_> {
             (Some(clear), _) => self.truth(Some(clear), now, &env) == Some(true),
             (None, truth) => truth == Some(false),
         };
-        if ends { self.resolve(&slot) } else { self.look(&slot, &env) }
+        if ends {
+            self.resolve(&slot)
+        } else {
+            self.look(&slot, &env)
+        }
     }
 
     /// A `log` rule writes one line each time its condition becomes true.
-    fn log(&mut self, truth: Option<bool>, slot: SmolStr, instance: Option<&SmolStr>, env: &Env<'_>) {
+    fn log(
+        &mut self,
+        truth: Option<bool>,
+        slot: SmolStr,
+        instance: Option<&SmolStr>,
+        env: &Env<'_>,
+    ) {
         match truth {
             Some(true) if !self.state.latched.contains(&slot) => {
                 let key = self.key(instance, self.turn.now, env);
-                let message =
-                    self.turn.message(&self.rule.action.message, &self.device.history, self.turn.now, env);
-                let draft = Draft { key, message, ..self.draft(State::Log) };
+                let message = self.turn.message(
+                    &self.rule.action.message,
+                    &self.device.history,
+                    self.turn.now,
+                    env,
+                );
+                let draft = Draft {
+                    key,
+                    message,
+                    ..self.draft(State::Log)
+                };
                 self.turn.decide(self.id, &self.device.history, draft);
                 self.state.latched.insert(slot);
             }
@@ -168,7 +205,9 @@ impl Case<'_, '_> {
         env: &Env<'_>,
     ) {
         let now = self.turn.now;
-        let mut message = self.turn.message(&self.rule.action.message, &self.device.history, at, env);
+        let mut message =
+            self.turn
+                .message(&self.rule.action.message, &self.device.history, at, env);
         if let Some(event) = &event {
             message.push_str(&late(event));
         }
@@ -254,10 +293,16 @@ impl Case<'_, '_> {
     /// The watch that gave its verdict at this very instant and absorbs what is raised with it.
     fn absorber_now(&self) -> Option<query::ir::WatchId> {
         let mine = |s: &&query::ir::Suppress| s.targets.contains(&self.rule_id);
-        self.turn.program.suppressions.iter().filter(mine).flat_map(|s| s.watches.iter().copied()).find(|watch| {
-            let run = self.device.watches[watch.index()].run.as_ref();
-            run.is_some_and(|run| run.alert.is_some() && run.verdict_at == Some(self.turn.now))
-        })
+        self.turn
+            .program
+            .suppressions
+            .iter()
+            .filter(mine)
+            .flat_map(|s| s.watches.iter().copied())
+            .find(|watch| {
+                let run = self.device.watches[watch.index()].run.as_ref();
+                run.is_some_and(|run| run.alert.is_some() && run.verdict_at == Some(self.turn.now))
+            })
     }
 
     /// What mutes an open alert now; keeps its list of mutes.
@@ -280,7 +325,10 @@ impl Case<'_, '_> {
             let since = match alert.mutes.iter().find(|mute| mute.suppressor == index) {
                 Some(mute) => mute.since,
                 None => {
-                    alert.mutes.push(super::alert::Mute { suppressor: index, since: now });
+                    alert.mutes.push(super::alert::Mute {
+                        suppressor: index,
+                        since: now,
+                    });
                     now
                 }
             };
@@ -292,7 +340,10 @@ impl Case<'_, '_> {
         }
         self.until = until;
         let absorber = alert.absorbed_by.filter(|watch| {
-            self.device.watches[watch.index()].run.as_ref().is_some_and(|run| run.alert.is_some())
+            self.device.watches[watch.index()]
+                .run
+                .as_ref()
+                .is_some_and(|run| run.alert.is_some())
         });
         alert.absorbed_by = absorber;
         match (absorber, first) {
@@ -309,7 +360,10 @@ impl Case<'_, '_> {
             }
             (Visible::Suppressed, Muting::Suppressor(index)) => {
                 let template = &self.turn.program.suppressions[index as usize].reason;
-                Some(self.turn.message(template, &self.device.history, self.turn.now, &Env::Empty))
+                Some(
+                    self.turn
+                        .message(template, &self.device.history, self.turn.now, &Env::Empty),
+                )
             }
             _ => None,
         }
@@ -317,7 +371,9 @@ impl Case<'_, '_> {
 
     /// Looks at what mutes an open alert, and tells it when what is visible changed.
     fn look(&mut self, slot: &SmolStr, env: &Env<'_>) {
-        let Some(mut alert) = self.state.alerts.remove(slot) else { return };
+        let Some(mut alert) = self.state.alerts.remove(slot) else {
+            return;
+        };
         let now = self.turn.now;
         let muting = self.muting(&mut alert);
         let mut ripe = Nanos::MAX;
@@ -325,17 +381,22 @@ impl Case<'_, '_> {
             let scope = self.turn.scope(&self.device.history);
             let (rule, event) = (self.rule, alert.event.as_ref());
             let newer_event = |end: Nanos| match &rule.scope {
-                RuleScope::On { event: on, .. } => scope
-                    .device
-                    .events(on.event)
-                    .is_some_and(|events| events.all().last().is_some_and(|newest| newest.time > end)),
+                RuleScope::On { event: on, .. } => {
+                    scope.device.events(on.event).is_some_and(|events| {
+                        events.all().last().is_some_and(|newest| newest.time > end)
+                    })
+                }
                 _ => false,
             };
             let bare = rule.when.is_none() && event.is_none();
             let ripe = &mut ripe;
             alert.look(muting, now, |end| {
                 bare || newer_event(end)
-                    || match rule.when.as_ref().map(|when| evidence::newer(when, &scope, end, now, env)) {
+                    || match rule
+                        .when
+                        .as_ref()
+                        .map(|when| evidence::newer(when, &scope, end, now, env))
+                    {
                         Some(Ok(())) => true,
                         Some(Err(at)) => {
                             *ripe = at;
@@ -350,8 +411,12 @@ impl Case<'_, '_> {
             let notify = visible == Visible::Firing;
             if notify {
                 let at = alert.event.as_ref().map_or(now, |event| event.time);
-                alert.message = self.turn.message(&self.rule.action.message, &self.device.history, at, env);
-                alert.message.push_str(&alert.event.as_ref().map(late).unwrap_or_default());
+                alert.message =
+                    self.turn
+                        .message(&self.rule.action.message, &self.device.history, at, env);
+                alert
+                    .message
+                    .push_str(&alert.event.as_ref().map(late).unwrap_or_default());
                 alert.notified = true;
             }
             let draft = Draft {
@@ -376,13 +441,22 @@ impl Case<'_, '_> {
                 break;
             }
             self.state.waiting.remove(&first);
-            let event = self.device.history.events(kind).and_then(|events| events.by_number(first.number)).cloned();
+            let event = self
+                .device
+                .history
+                .events(kind)
+                .and_then(|events| events.by_number(first.number))
+                .cloned();
             if let Some(event) = event {
                 self.event(event, &first);
             }
         }
-        let open: Vec<(SmolStr, Option<EventRecord>)> =
-            self.state.alerts.iter().map(|(slot, alert)| (slot.clone(), alert.event.clone())).collect();
+        let open: Vec<(SmolStr, Option<EventRecord>)> = self
+            .state
+            .alerts
+            .iter()
+            .map(|(slot, alert)| (slot.clone(), alert.event.clone()))
+            .collect();
         let rule = self.rule;
         for (slot, event) in open {
             let Some(event) = event else { continue };
@@ -401,7 +475,9 @@ impl Case<'_, '_> {
     /// Decides one event as of its own time.
     fn event(&mut self, event: EventRecord, waiting: &Waiting) {
         let rule = self.rule;
-        let RuleScope::On { event: on, .. } = &rule.scope else { return };
+        let RuleScope::On { event: on, .. } = &rule.scope else {
+            return;
+        };
         let at = event.time;
         let empty = Env::Empty;
         let env = Env::Event(0, &event, &empty);
@@ -428,10 +504,16 @@ impl Case<'_, '_> {
     /// A one-shot: a log line, or an alert with the suppressors of the event's own time.
     fn once(&mut self, event: &EventRecord, at: Nanos, env: &Env<'_>) {
         let history = &self.device.history;
-        let mut message = self.turn.message(&self.rule.action.message, history, at, env);
+        let mut message = self
+            .turn
+            .message(&self.rule.action.message, history, at, env);
         message.push_str(&late(event));
         let key = self.key(None, at, env);
-        let mut draft = Draft { key, message, ..self.draft(State::Log) };
+        let mut draft = Draft {
+            key,
+            message,
+            ..self.draft(State::Log)
+        };
         if self.rule.action.severity.is_some() {
             draft.alert = None;
             let scope = self.scope();
@@ -441,11 +523,20 @@ impl Case<'_, '_> {
                     && scope.duration(suppress.max, at).value > 0
             });
             draft.reason = match muted {
-                Some(suppress) => Some(self.turn.message(&suppress.reason, history, at, &Env::Empty)),
+                Some(suppress) => {
+                    Some(
+                        self.turn
+                            .message(&suppress.reason, history, at, &Env::Empty),
+                    )
+                }
                 None if self.turn.imported => Some("imported".to_string()),
                 None => None,
             };
-            draft.state = if draft.reason.is_some() { State::Suppressed } else { State::Firing };
+            draft.state = if draft.reason.is_some() {
+                State::Suppressed
+            } else {
+                State::Firing
+            };
             draft.notify = draft.state == State::Firing;
         }
         self.turn.decide(self.id, history, draft);
@@ -459,6 +550,12 @@ fn late(event: &EventRecord) -> String {
         return String::new();
     }
     let seconds = Value::Number(late as f64 / SECOND as f64);
-    let duration = Type::Number(Unit { measure: query::value::Measure::Duration, per_second: false });
-    format!(" (reported {} late)", query::value::print(&seconds, &duration))
+    let duration = Type::Number(Unit {
+        measure: query::value::Measure::Duration,
+        per_second: false,
+    });
+    format!(
+        " (reported {} late)",
+        query::value::print(&seconds, &duration)
+    )
 }

@@ -41,9 +41,18 @@ struct Saved<D> {
 /// Tells rule sets apart.
 fn fingerprint(program: &Program) -> u64 {
     let mut text = format!("{:?}", program.catalog);
-    program.rules.iter().for_each(|rule| text.push_str(&rule.text));
-    program.watches.iter().for_each(|watch| text.push_str(&watch.text));
-    program.suppressions.iter().for_each(|suppress| text.push_str(&suppress.text));
+    program
+        .rules
+        .iter()
+        .for_each(|rule| text.push_str(&rule.text));
+    program
+        .watches
+        .iter()
+        .for_each(|watch| text.push_str(&watch.text));
+    program
+        .suppressions
+        .iter()
+        .for_each(|suppress| text.push_str(&suppress.text));
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
@@ -81,49 +90,112 @@ impl Engine {
         for (index, device) in engine.devices.iter_mut().enumerate() {
             let Some(device) = device else { continue };
             device.armed.clone_from(&device.due);
-            for (unit, due) in device.due.iter().enumerate().filter(|(_, due)| **due != Nanos::MAX) {
-                engine.timers.push(Reverse((*due, DeviceId(index as u32), unit as u32)));
+            for (unit, due) in device
+                .due
+                .iter()
+                .enumerate()
+                .filter(|(_, due)| **due != Nanos::MAX)
+            {
+                engine
+                    .timers
+                    .push(Reverse((*due, DeviceId(index as u32), unit as u32)));
             }
         }
         Ok(engine)
     }
 
-    /// Takes in what a record says without deciding anything: warming up for a new rule set.
-    pub fn warm(&mut self, record: &Record, schema: &Schema) {
-        self.learn(schema);
-        self.seq = record.seq;
-        self.now = self.now.max(record.arrival);
-        self.enter(record, schema);
-        self.dirty.clear();
-        for device in self.devices.iter_mut().flatten() {
-            device.rules.iter_mut().for_each(|rule| rule.waiting.clear());
-            device.watches.iter_mut().for_each(|watch| watch.fresh.clear());
+    /// Puts another rule set in force at `at`. `past` are all records so far, in order: the new set is warmed
+    /// up over them aside. What is unchanged keeps its alerts, what changed closes them, and everything is
+    /// decided anew.
+    pub fn install(
+        &mut self,
+        program: Arc<Program>,
+        at: Nanos,
+        past: &mut dyn Iterator<Item = Record>,
+        schema: &Schema,
+    ) {
+        let mut fresh = Engine::new(program);
+        for record in past {
+            fresh.learn(schema);
+            fresh.seq = record.seq;
+            fresh.now = fresh.now.max(record.arrival);
+            fresh.enter(&record, schema);
+            fresh.dirty.clear();
         }
+        fresh.now = fresh.now.max(at);
+        for device in fresh.devices.iter_mut().flatten() {
+            device
+                .rules
+                .iter_mut()
+                .for_each(|rule| rule.waiting.clear());
+            device
+                .watches
+                .iter_mut()
+                .for_each(|watch| watch.fresh.clear());
+        }
+        let old = std::mem::replace(self, Engine::new(Arc::default()));
+        fresh.adopt(old);
+        *self = fresh;
     }
 
-    /// Takes over from the engine of the rule set before, at the present instant: what is unchanged keeps its
-    /// alerts, what changed closes them, and everything is decided anew.
-    pub fn adopt(&mut self, mut old: Engine) {
+    /// Takes over from the engine of the rule set before.
+    fn adopt(&mut self, mut old: Engine) {
         self.decided = old.decided;
         self.decisions = old.take_decisions();
         self.outages = std::mem::take(&mut old.outages);
         self.now = self.now.max(old.now);
         self.seq = self.seq.max(old.seq);
-        let rules: Vec<Option<RuleId>> = old.program.rules.iter().map(|rule| {
-            let same = |new: &query::ir::Rule| new.name == rule.name && new.text == rule.text;
-            self.program.rules.iter().position(same).map(|at| RuleId(at as u32))
-        }).collect();
-        let watches: Vec<Option<WatchId>> = old.program.watches.iter().map(|watch| {
-            let same = |new: &query::ir::Watch| new.name == watch.name && new.text == watch.text;
-            self.program.watches.iter().position(same).map(|at| WatchId(at as u32))
-        }).collect();
-        let suppressions: Vec<Option<u32>> = old.program.suppressions.iter().map(|suppress| {
-            self.program.suppressions.iter().position(|new| new.text == suppress.text).map(|at| at as u32)
-        }).collect();
+        let rules: Vec<Option<RuleId>> = old
+            .program
+            .rules
+            .iter()
+            .map(|rule| {
+                let same = |new: &query::ir::Rule| new.name == rule.name && new.text == rule.text;
+                self.program
+                    .rules
+                    .iter()
+                    .position(same)
+                    .map(|at| RuleId(at as u32))
+            })
+            .collect();
+        let watches: Vec<Option<WatchId>> = old
+            .program
+            .watches
+            .iter()
+            .map(|watch| {
+                let same =
+                    |new: &query::ir::Watch| new.name == watch.name && new.text == watch.text;
+                self.program
+                    .watches
+                    .iter()
+                    .position(same)
+                    .map(|at| WatchId(at as u32))
+            })
+            .collect();
+        let suppressions: Vec<Option<u32>> = old
+            .program
+            .suppressions
+            .iter()
+            .map(|suppress| {
+                self.program
+                    .suppressions
+                    .iter()
+                    .position(|new| new.text == suppress.text)
+                    .map(|at| at as u32)
+            })
+            .collect();
         for (index, was) in std::mem::take(&mut old.devices).into_iter().enumerate() {
             let Some(was) = was else { continue };
-            let Some(Some(mut device)) = self.devices.get_mut(index).map(Option::take) else { continue };
-            self.pass(DeviceId(index as u32), was, &mut device, &old.program, (&rules, &watches, &suppressions));
+            let Some(Some(mut device)) = self.devices.get_mut(index).map(Option::take) else {
+                continue;
+            };
+            self.pass(
+                DeviceId(index as u32),
+                was,
+                &mut device,
+                &old.program,
+                (&rules, &watches, &suppressions),
+            );
             self.devices[index] = Some(device);
         }
         self.wake_everything();
@@ -155,8 +227,11 @@ impl Engine {
             match watches[at] {
                 Some(to) => device.watches[to.index()] = watch,
                 None => {
-                    let live = |phase| matches!(phase, Phase::Open | Phase::Down | Phase::Verifying);
-                    let run = watch.run.filter(|run| run.alert.is_some() || live(run.phase));
+                    let live =
+                        |phase| matches!(phase, Phase::Open | Phase::Down | Phase::Verifying);
+                    let run = watch
+                        .run
+                        .filter(|run| run.alert.is_some() || live(run.phase));
                     if let Some(run) = run {
                         let alert = run.alert;
                         let draft = Draft {
@@ -208,7 +283,9 @@ impl Engine {
         for (index, device) in self.devices.iter().enumerate() {
             let Some(device) = device else { continue };
             let (client, name) = (&device.history.client, &device.history.name);
-            let places = units.clone().map(|unit| (unit, client.clone(), name.clone(), DeviceId(index as u32)));
+            let places = units
+                .clone()
+                .map(|unit| (unit, client.clone(), name.clone(), DeviceId(index as u32)));
             self.dirty.extend(places);
         }
     }

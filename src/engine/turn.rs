@@ -61,7 +61,12 @@ pub struct Draft {
 impl<'a> Turn<'a> {
     /// The world of evaluations at this instant.
     pub fn world(&self) -> World<'a> {
-        World { program: self.program, outages: self.outages, stepped: true, hresult: crate::hresult::describe }
+        World {
+            program: self.program,
+            outages: self.outages,
+            stepped: true,
+            hresult: crate::hresult::describe,
+        }
     }
 
     /// The scope of a device at this instant.
@@ -73,7 +78,13 @@ impl<'a> Turn<'a> {
     }
 
     /// A message of a device at an instant.
-    pub fn message(&self, template: &Template, history: &DeviceHistory, at: Nanos, env: &Env<'_>) -> String {
+    pub fn message(
+        &self,
+        template: &Template,
+        history: &DeviceHistory,
+        at: Nanos,
+        env: &Env<'_>,
+    ) -> String {
         render(template, &self.scope(history), at, env)
     }
 

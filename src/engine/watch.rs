@@ -95,12 +95,18 @@ impl Run {
     }
 
     fn last_opening(&self) -> Nanos {
-        self.openings.last().map_or(self.opened, |opening| opening.event.time)
+        self.openings
+            .last()
+            .map_or(self.opened, |opening| opening.event.time)
     }
 
     fn kbs(&self) -> Vec<SmolStr> {
         let mut kbs: Vec<SmolStr> = Vec::new();
-        for kb in self.openings.iter().filter_map(|opening| opening.kb.as_ref()) {
+        for kb in self
+            .openings
+            .iter()
+            .filter_map(|opening| opening.kb.as_ref())
+        {
             if !kbs.contains(kb) {
                 kbs.push(kb.clone());
             }
@@ -132,16 +138,25 @@ struct Case<'t, 'a> {
 }
 
 /// Decides a watch on a device at the instant of the turn. Returns when to look again, and whether it changed.
-pub fn decide(
-    turn: &mut Turn<'_>,
+pub fn decide<'a>(
+    turn: &mut Turn<'a>,
     id: DeviceId,
     device: &mut Device,
     watch_id: WatchId,
-    offline: &Expr,
+    offline: &'a Expr,
 ) -> (Nanos, bool) {
     let watch = &turn.program.watches[watch_id.index()];
     let mut state: WatchState = std::mem::take(&mut device.watches[watch_id.index()]);
-    let mut case = Case { turn, id, device, watch_id, watch, offline, changed: false, until: Nanos::MAX };
+    let mut case = Case {
+        turn,
+        id,
+        device,
+        watch_id,
+        watch,
+        offline,
+        changed: false,
+        until: Nanos::MAX,
+    };
     let mut fresh = std::mem::take(&mut state.fresh);
     let mut run = state.run.take();
     case.take_events(&mut run, &mut fresh);
@@ -153,7 +168,10 @@ pub fn decide(
         }
     }
     let (until, changed) = (case.until, case.changed);
-    device.watches[watch_id.index()] = WatchState { run, fresh: Vec::new() };
+    device.watches[watch_id.index()] = WatchState {
+        run,
+        fresh: Vec::new(),
+    };
     (until, changed)
 }
 
@@ -169,7 +187,12 @@ impl Case<'_, '_> {
             .iter()
             .filter_map(|fresh| {
                 let kind = fresh.kind.kind();
-                let event = self.device.history.events(kind)?.by_number(fresh.number)?.clone();
+                let event = self
+                    .device
+                    .history
+                    .events(kind)?
+                    .by_number(fresh.number)?
+                    .clone();
                 Some((kind, event, fresh.imported))
             })
             .collect();
@@ -177,13 +200,21 @@ impl Case<'_, '_> {
         for (kind, event, imported) in events {
             let opens = self.watch.on.iter().any(|on| {
                 on.event == kind
-                    && self.scope().matches(on, &event, event.time, &Env::Empty).truth() == Some(true)
+                    && self
+                        .scope()
+                        .matches(on, &event, event.time, &Env::Empty)
+                        .truth()
+                        == Some(true)
             });
             if opens && self.wanted(&event) && !(imported && self.over(&event)) {
                 self.open(run, event.clone());
             }
             if let Some(run) = run
-                && self.watch.cancel.as_ref().is_some_and(|cancel| cancel.event == kind)
+                && self
+                    .watch
+                    .cancel
+                    .as_ref()
+                    .is_some_and(|cancel| cancel.event == kind)
             {
                 self.cancel(run, &event);
             }
@@ -212,7 +243,10 @@ impl Case<'_, '_> {
         let time = event.time;
         let opening = Opening { event, kb };
         let extends = slot.as_ref().is_some_and(|run| {
-            matches!(run.phase, Phase::Open | Phase::Down | Phase::Verifying | Phase::Overdue)
+            matches!(
+                run.phase,
+                Phase::Open | Phase::Down | Phase::Verifying | Phase::Overdue
+            )
         });
         let Some(run) = slot.as_mut().filter(|_| extends) else {
             let old = slot.take();
@@ -224,10 +258,15 @@ impl Case<'_, '_> {
             *slot = Some(run);
             return;
         };
-        let place = run.openings.partition_point(|known| known.event.time <= time);
+        let place = run
+            .openings
+            .partition_point(|known| known.event.time <= time);
         run.openings.insert(place, opening);
         run.opened = run.opened.min(time);
-        if run.phase == Phase::Verifying && run.boot.is_none_or(|boot| time > boot) && run.boot.is_some() {
+        if run.phase == Phase::Verifying
+            && run.boot.is_none_or(|boot| time > boot)
+            && run.boot.is_some()
+        {
             run.boot = None;
             self.enter(run, Phase::Open, time, "another patch wants a reboot");
             self.close_alert(run);
@@ -237,22 +276,32 @@ impl Case<'_, '_> {
     }
 
     fn cancel(&mut self, run: &mut Run, event: &EventRecord) {
-        if !matches!(run.phase, Phase::Open | Phase::Down | Phase::Verifying | Phase::Overdue) {
+        if !matches!(
+            run.phase,
+            Phase::Open | Phase::Down | Phase::Verifying | Phase::Overdue
+        ) {
             return;
         }
-        let Some(cancel) = &self.watch.cancel else { return };
+        let Some(cancel) = &self.watch.cancel else {
+            return;
+        };
         let before = run.openings.len();
         let keep: Vec<bool> = run
             .openings
             .iter()
             .map(|opening| {
                 let env = Env::Event(0, &opening.event, &Env::Empty);
-                let hit = self.scope().matches(cancel, event, self.turn.now, &env).truth() == Some(true);
+                let hit = self
+                    .scope()
+                    .matches(cancel, event, self.turn.now, &env)
+                    .truth()
+                    == Some(true);
                 !(hit && event.time >= opening.event.time)
             })
             .collect();
         let mut kept = keep.iter();
-        run.openings.retain(|_| kept.next().copied().unwrap_or(true));
+        run.openings
+            .retain(|_| kept.next().copied().unwrap_or(true));
         if run.openings.len() == before {
             return;
         }
@@ -337,7 +386,9 @@ impl Case<'_, '_> {
         if cause == Cause::Offline && offline == Some(false) {
             return self.reopen(run, "heard again without a boot");
         }
-        let back = self.watch.back.map_or(Nanos::MAX, |back| self.scope().duration(back, self.turn.now).value);
+        let back = self.watch.back.map_or(Nanos::MAX, |back| {
+            self.scope().duration(back, self.turn.now).value
+        });
         let deadline = since.saturating_add(back);
         if self.turn.now < deadline {
             self.until = self.until.min(deadline);
@@ -412,13 +463,21 @@ impl Case<'_, '_> {
         run.boot = boot;
         run.verify_deadline = self.verify_deadline();
         run.downtime = boot.and_then(|boot| self.downtime(boot));
-        let reason = if boot.is_some() { "booted, verifying" } else { "nothing needs a reboot, verifying" };
+        let reason = if boot.is_some() {
+            "booted, verifying"
+        } else {
+            "nothing needs a reboot, verifying"
+        };
         self.enter(run, Phase::Verifying, self.turn.now, reason);
         true
     }
 
     fn verify_deadline(&self) -> Nanos {
-        self.turn.now.saturating_add(self.scope().duration(self.watch.verify_within, self.turn.now).value)
+        self.turn.now.saturating_add(
+            self.scope()
+                .duration(self.watch.verify_within, self.turn.now)
+                .value,
+        )
     }
 
     // ---- looking
@@ -434,14 +493,20 @@ impl Case<'_, '_> {
     }
 
     fn verified(&mut self, run: &Run) -> bool {
-        let scope = Scope { floor: Some(Self::floor(run)), ..self.scope() };
+        let scope = Scope {
+            floor: Some(Self::floor(run)),
+            ..self.scope()
+        };
         let known = scope.eval(&self.watch.verify, self.turn.now, &Env::Empty);
         self.until = self.until.min(known.until);
         known.truth() == Some(true)
     }
 
     fn failures(&self, run: &Run) -> Vec<SmolStr> {
-        let scope = Scope { floor: Some(Self::floor(run)), ..self.scope() };
+        let scope = Scope {
+            floor: Some(Self::floor(run)),
+            ..self.scope()
+        };
         failures::list(&self.watch.verify, &scope, self.turn.now)
     }
 
@@ -449,7 +514,10 @@ impl Case<'_, '_> {
     fn awaited_boot(&self, run: &Run) -> Option<Nanos> {
         let history = &self.device.history;
         let boot = history.events(EventKind::Boot)?.all().last()?.time;
-        let heard_after = history.reports().last().is_some_and(|report| report.time >= boot);
+        let heard_after = history
+            .reports()
+            .last()
+            .is_some_and(|report| report.time >= boot);
         (boot > run.last_opening() && heard_after).then_some(boot)
     }
 
@@ -467,8 +535,15 @@ impl Case<'_, '_> {
     }
 
     fn restarts(&self) -> impl Iterator<Item = &EventRecord> {
-        let kind = self.turn.program.catalog.event("reboot.started").map(EventKind::Stored);
-        kind.and_then(|kind| self.device.history.events(kind)).into_iter().flat_map(|events| events.all())
+        let kind = self
+            .turn
+            .program
+            .catalog
+            .event("reboot.started")
+            .map(EventKind::Stored);
+        kind.and_then(|kind| self.device.history.events(kind))
+            .into_iter()
+            .flat_map(|events| events.all())
     }
 
     /// The time of the first restart announced since the last opening and not called off.
@@ -476,7 +551,9 @@ impl Case<'_, '_> {
         let off = Value::Text("power-off".into());
         self.restarts()
             .find(|event| {
-                event.time >= run.last_opening() && event.number > run.called_off && event.field("action") != off
+                event.time >= run.last_opening()
+                    && event.number > run.called_off
+                    && event.field("action") != off
             })
             .map(|event| event.time)
     }
@@ -495,7 +572,12 @@ impl Case<'_, '_> {
 
     /// Notes new facts without a change of phase.
     fn note(&mut self, run: &Run, effective: Nanos, reason: &str) {
-        let step = WatchStep { effective, decided: self.turn.now, phase: run.phase, facts: run.facts(reason) };
+        let step = WatchStep {
+            effective,
+            decided: self.turn.now,
+            phase: run.phase,
+            facts: run.facts(reason),
+        };
         let log = self.device.history.watch_mut(self.watch_id);
         log.push(step);
         self.changed = true;
@@ -506,7 +588,12 @@ impl Case<'_, '_> {
         self.note(run, effective, reason);
         let action = self.outcome(phase).cloned();
         let message = action.as_ref().map_or_else(String::new, |action| {
-            self.turn.message(&action.message, &self.device.history, self.turn.now, &Env::Empty)
+            self.turn.message(
+                &action.message,
+                &self.device.history,
+                self.turn.now,
+                &Env::Empty,
+            )
         });
         let severity = action.and_then(|action| action.severity);
         let raises = severity.is_some();
@@ -514,13 +601,21 @@ impl Case<'_, '_> {
         let draft = Draft {
             severity,
             message: message.clone(),
-            alert: if raises { open } else { Some(open.unwrap_or(0)) },
+            alert: if raises {
+                open
+            } else {
+                Some(open.unwrap_or(0))
+            },
             notify: raises,
             ..self.draft(state_of(phase))
         };
         let number = self.turn.decide(self.id, &self.device.history, draft);
         if let Some(severity) = severity {
-            run.alert = Some(WatchAlert { number: open.unwrap_or(number), severity, message });
+            run.alert = Some(WatchAlert {
+                number: open.unwrap_or(number),
+                severity,
+                message,
+            });
             if matches!(phase, Phase::Overdue | Phase::Unverified) {
                 run.verdict_at = Some(self.turn.now);
                 self.absorb();
@@ -565,8 +660,13 @@ impl Case<'_, '_> {
         for (_, suppress) in &naming {
             for rule in &suppress.targets {
                 for alert in self.device.rules[rule.index()].alerts.values_mut() {
-                    let told_by_watch = alert.told_by.is_some_and(|by| naming.iter().any(|(index, _)| *index == by));
-                    if alert.visible == Visible::Suppressed && told_by_watch && alert.mute_end.is_none() {
+                    let told_by_watch = alert
+                        .told_by
+                        .is_some_and(|by| naming.iter().any(|(index, _)| *index == by));
+                    if alert.visible == Visible::Suppressed
+                        && told_by_watch
+                        && alert.mute_end.is_none()
+                    {
                         alert.absorbed_by = Some(self.watch_id);
                     }
                 }

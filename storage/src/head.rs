@@ -136,14 +136,6 @@ impl HeadRows {
         self.tables.get(table.0 as usize)
     }
 
-    /// The tables that have rows.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (TableId, &TableRows)> {
-        let tables = self.tables.iter().enumerate();
-        tables
-            .filter(|(_, rows)| rows.row_count > 0)
-            .map(|(id, rows)| (TableId(id as u32), rows))
-    }
-
     /// Table and row number of every row in the order given, with its place in its record.
     pub(crate) fn places(&self) -> impl Iterator<Item = (TableId, u32, u32)> {
         let mut last_seq = 0;
@@ -240,11 +232,6 @@ impl TableRows {
         id
     }
 
-    /// How many rows there are.
-    pub(crate) fn row_count(&self) -> u32 {
-        self.row_count
-    }
-
     /// The header of a row.
     #[inline]
     pub(crate) fn head(&self, row: u32) -> &RowHead {
@@ -336,6 +323,16 @@ impl TableRows {
                 timeline.rows.as_slice(),
             ))
         })
+    }
+
+    /// Whether a device has rows.
+    pub(crate) fn has_device(&self, device: DeviceId) -> bool {
+        self.by_device.contains_key(&device.0)
+    }
+
+    /// How many devices have rows.
+    pub(crate) fn device_count(&self) -> usize {
+        self.by_device.len()
     }
 
     /// The devices that have rows, in no order.

@@ -8,22 +8,32 @@
 pub mod limits;
 pub mod model;
 
+mod catalog;
+mod checkpoint;
 mod codec;
 pub mod disk;
 mod error;
+mod finder;
+mod flush;
 mod head;
+mod manifest;
+mod open;
+mod options;
 mod scan;
 mod schema;
+mod segment;
 mod select;
 mod snapshot;
 mod store;
 mod wal;
 
-pub use disk::{Disk, RealDisk, SimDisk};
+pub use disk::{Disk, DiskFile, Faults, RealDisk, SimDisk};
 pub use error::{Damage, Error};
+pub use flush::{FlushJob, Flushed};
 pub use model::*;
+pub use options::Options;
 pub use scan::Scan;
 pub use schema::{ColumnDef, DeviceDef, Schema, TableDef};
 pub use select::{Select, Versions};
 pub use snapshot::{Records, Snapshot};
-pub use store::{Checkpoint, FlushJob, Flushed, Opened, Options, Store};
+pub use store::{Checkpoint, Opened, Store};

@@ -222,6 +222,37 @@ impl Schema {
         self.device_count
     }
 
+    /// Every definition, in an order in which they can be applied.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = Definition> {
+        let tables = self.tables().flat_map(|(table, def)| {
+            let columns = def.columns.iter().enumerate().map(move |(id, column)| {
+                let id = ColumnId(id as u32);
+                Definition::Column(table, id, column.value_type, column.name.clone())
+            });
+            std::iter::once(Definition::Table(table, def.kind, def.name.clone())).chain(columns)
+        });
+        let devices = self
+            .devices()
+            .skip(1)
+            .map(|(id, def)| Definition::Device(id, def.client, def.name));
+        tables.chain(devices)
+    }
+
+    /// Gives numbers below these counts, if their definitions were lost, the names `lost-<number>`.
+    pub(crate) fn fill(&mut self, table_count: u64, device_count: u64) {
+        let last = |count: u64, max: usize| (count as usize).min(max).checked_sub(1);
+        if let Some(table) = last(table_count, TABLES_MAX)
+            && table >= self.table_count()
+        {
+            self.apply_table(TableId(table as u32), TableKind::System, &lost(table));
+        }
+        if let Some(device) = last(device_count, DEVICES_MAX)
+            && device >= self.device_count
+        {
+            self.apply_device(DeviceId(device as u32), &SmolStr::default(), &lost(device));
+        }
+    }
+
     /// The definition that gives `name` a new table.
     pub(crate) fn new_table(&self, kind: TableKind, name: &str) -> Result<Definition, Error> {
         within(self.tables.defs.len(), "tables", TABLES_MAX)?;

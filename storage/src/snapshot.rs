@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::head::Head;
 use crate::scan::Scan;
+use crate::segment::read::Segment;
+use crate::segment::records::SegmentRecords;
 use crate::{Damage, Error, Nanos, Record, Schema, Select};
 
 /// An immutable view; clones are cheap.
@@ -22,6 +24,8 @@ pub(crate) struct View {
     pub(crate) clock: Nanos,
     pub(crate) schema: Schema,
     /// Oldest first.
+    pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    /// Oldest first, and newer than the segments.
     pub(crate) heads: Vec<Arc<Head>>,
     /// Known losses.
     pub(crate) damage: Arc<Vec<Damage>>,
@@ -59,7 +63,7 @@ impl Snapshot {
     /// Single rows are errors only if a file cannot be read at all; damaged blocks are left out and
     /// named in [`Scan::damage`].
     pub fn scan(&self, select: &Select) -> Result<Scan, Error> {
-        Ok(Scan::new(self.clone(), select.clone()))
+        Ok(Scan::new(self.clone(), select))
     }
 
     /// Every record from `from_seq` on, in order, each exactly as it was appended.
@@ -69,7 +73,9 @@ impl Snapshot {
     pub fn records(&self, from_seq: u64) -> Result<Records, Error> {
         Ok(Records {
             snapshot: self.clone(),
-            next_seq: from_seq,
+            next_seq: from_seq.max(1),
+            segment: 0,
+            current: None,
             head: 0,
             position: None,
         })
@@ -77,18 +83,43 @@ impl Snapshot {
 }
 
 /// Iterates over records; see [`Snapshot::records`].
+///
+/// An `Err` names damage: records in its range that come after it may lack rows. The iterator goes
+/// on after it.
 #[derive(Debug)]
 pub struct Records {
     snapshot: Snapshot,
     next_seq: u64,
+    /// Index of the segment to open next.
+    segment: usize,
+    current: Option<SegmentRecords>,
+    /// Index of the head being read.
     head: usize,
     position: Option<usize>,
 }
 
-impl Iterator for Records {
-    type Item = Result<Record, Error>;
+impl Records {
+    fn next_in_segments(&mut self) -> Option<Result<Record, Error>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(damage) = current.damage.pop_front() {
+                    return Some(Err(Error::Damaged(damage)));
+                }
+                if let Some(record) = current.next() {
+                    return Some(Ok(record));
+                }
+                self.current = None;
+            }
+            let view = self.snapshot.view();
+            let segment = view.segments.get(self.segment)?;
+            self.segment += 1;
+            if segment.footer.seqs.1 >= self.next_seq {
+                self.current = Some(SegmentRecords::read(segment, self.next_seq, view.seq));
+            }
+        }
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next_in_heads(&mut self) -> Option<Record> {
         let view = self.snapshot.view();
         while let Some(head) = view.heads.get(self.head) {
             let rows = head.read();
@@ -100,8 +131,7 @@ impl Iterator for Records {
                 Some((record, _)) if record.seq > view.seq => return None,
                 Some((record, next)) => {
                     self.position = Some(next);
-                    self.next_seq = record.seq + 1;
-                    return Some(Ok(record));
+                    return Some(record);
                 }
                 None => {
                     self.head += 1;
@@ -110,5 +140,14 @@ impl Iterator for Records {
             }
         }
         None
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_in_segments()
+            .or_else(|| self.next_in_heads().map(Ok))
     }
 }

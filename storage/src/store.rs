@@ -8,41 +8,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::codec::varint::put_u64;
-use crate::disk::{Disk, read_all};
+use crate::disk::Disk;
+use crate::finder::Finder;
+use crate::flush::{FlushJob, Flushed};
 use crate::head::{Head, NewRow};
-use crate::limits::HEAD_GROWTH_MAX;
+use crate::limits::{CATALOG_FILES_MAX, CHECKPOINT_BYTES_MAX, HEAD_GROWTH_MAX};
+use crate::manifest::Manifest;
 use crate::schema::Definition;
+use crate::segment::read::Segment;
 use crate::snapshot::{Records, Snapshot, View};
 use crate::wal::frame::{FrameHeader, put_definitions, put_row};
-use crate::wal::replay::{File, Replay};
 use crate::wal::writer::Writer;
 use crate::{
-    ColumnId, Damage, DeviceId, Error, Nanos, Row, Schema, StoredRow, TableId, TableKind, ValueType,
+    ColumnId, Damage, DeviceId, Error, Nanos, Options, Row, Schema, StoredRow, TableId, TableKind,
+    ValueType, catalog, checkpoint, open, wal,
 };
-
-/// Sizes that whoever opens a store may choose.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Rows in memory beyond this are due for a flush.
-    pub head_bytes_max: usize,
-    /// A log beyond this is due for a flush.
-    pub wal_bytes_max: u64,
-    /// The log's space is taken from the disk in steps of this.
-    pub wal_step_bytes: u64,
-    /// Log space kept free for derived rows, see [`Store::append_derived`].
-    pub reserve_bytes: u64,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            head_bytes_max: 128 << 20,
-            wal_bytes_max: 256 << 20,
-            wal_step_bytes: 8 << 20,
-            reserve_bytes: 8 << 20,
-        }
-    }
-}
 
 /// A store that was opened, with what was found.
 #[derive(Debug)]
@@ -75,8 +55,18 @@ pub struct Store {
     /// Definitions in the log and not yet in the catalog.
     unflushed: Vec<Definition>,
     wal: Option<Writer>,
+    /// Numbers of the log files, ascending.
+    wal_files: Vec<u64>,
     next_file: u64,
+    manifest: Manifest,
+    segments: Arc<Vec<Arc<Segment>>>,
+    finder: Finder,
+    /// Heads that take no more rows and are not in a segment yet, oldest first.
+    sealed: Vec<Arc<Head>>,
+    sealed_bytes: usize,
     head: Arc<Head>,
+    /// Number of the flush begun last.
+    flush: Option<u64>,
     /// Where the cells of each row lie in the log's buffer; kept for its memory.
     cells: Vec<(usize, usize)>,
     last_seq: u64,
@@ -94,63 +84,45 @@ impl Store {
     /// If files cannot be read or written, are of another version, or are damaged so that nothing
     /// can be told about the rest.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Opened, Error> {
-        let names = disk.list().map_err(Error::io("list", "the folder"))?;
-        let mut files = Vec::new();
-        for name in names {
-            if let Some(number) = name.strip_prefix("wal-").and_then(|n| n.parse().ok()) {
-                let file = disk.open(&name).map_err(Error::io("open", &name))?;
-                let bytes = read_all(&*file).map_err(Error::io("read", &name))?;
-                file.sync_data().map_err(Error::io("sync", &name))?;
-                files.push(File {
-                    name,
-                    number,
-                    bytes,
-                });
-            }
-        }
-        files.sort_by_key(|file| file.number);
-        let mut schema = Schema::new();
-        let head = Arc::new(Head::default());
-        let mut replay = Replay {
-            schema: &mut schema,
-            head: &head,
-            next_seq: 1,
-            last_arrival: Nanos::MIN,
-            definitions: Vec::new(),
-            damage: Vec::new(),
-        };
-        replay.run(&files)?;
-        let last_seq = replay.next_seq - 1;
-        let last_arrival = replay.last_arrival;
-        let unflushed = replay.definitions;
-        let damage = Arc::new(replay.damage);
+        let found = open::open(&disk)?;
+        let damage = Arc::new(found.damage);
+        let head = Arc::new(found.head);
+        let segments = Arc::new(found.segments);
         let snapshot = Snapshot::new(View {
-            seq: last_seq,
-            clock: last_arrival,
-            schema: schema.clone(),
+            seq: found.last_seq,
+            clock: found.last_arrival,
+            schema: found.schema.clone(),
+            segments: segments.clone(),
             heads: vec![head.clone()],
             damage: damage.clone(),
         });
         let store = Store {
-            next_file: files.last().map_or(1, |file| file.number + 1),
             disk,
             options,
-            schema,
+            schema: found.schema,
             pending: Vec::new(),
-            unflushed,
+            unflushed: found.definitions,
             wal: None,
+            wal_files: found.wal_files,
+            next_file: found.next_file,
+            manifest: found.manifest,
+            segments,
+            finder: found.finder,
+            sealed: Vec::new(),
+            sealed_bytes: 0,
             head,
+            flush: None,
             cells: Vec::new(),
-            last_seq,
-            durable_seq: last_seq,
-            last_arrival,
+            last_seq: found.last_seq,
+            durable_seq: found.last_seq,
+            last_arrival: found.last_arrival,
             poisoned: false,
             damage: damage.clone(),
             snapshot,
         };
         Ok(Opened {
             store,
-            checkpoint: None,
+            checkpoint: found.checkpoint,
             damage: damage.to_vec(),
         })
     }
@@ -232,7 +204,7 @@ impl Store {
     /// has no row, [`Error::ArrivalFell`], [`Error::Limit`]: nothing was applied.
     /// [`Error::Poisoned`] after a failed commit.
     pub fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Range<u64>, Error> {
-        let held = self.head.read().bytes();
+        let held = self.head.read().bytes() + self.sealed_bytes;
         if held > self.options.head_bytes_max.saturating_mul(HEAD_GROWTH_MAX) {
             return Err(Error::Full {
                 what: "rows wait in memory because flushes fail",
@@ -283,13 +255,10 @@ impl Store {
                 max: u32::MAX as usize,
             })?,
         };
-        let wal = writer(
-            &mut self.wal,
-            &self.disk,
-            &mut self.next_file,
-            first_seq,
-            &self.options,
-        )?;
+        self.open_wal()?;
+        let Some(wal) = &mut self.wal else {
+            return Err(Error::Poisoned);
+        };
         let (start, buffer) = wal.begin();
         put_definitions(buffer, &self.pending);
         self.cells.clear();
@@ -324,14 +293,28 @@ impl Store {
 
     /// Whether a further append finds space, reserve included. Asks the disk if need be.
     pub fn has_room(&mut self) -> bool {
-        let wal = writer(
-            &mut self.wal,
-            &self.disk,
-            &mut self.next_file,
-            self.last_seq + 1,
-            &self.options,
-        );
-        wal.is_ok_and(Writer::has_room)
+        !self.poisoned && self.open_wal().is_ok() && self.wal.as_mut().is_some_and(Writer::has_room)
+    }
+
+    /// Makes a log file if none is being written.
+    fn open_wal(&mut self) -> Result<(), Error> {
+        if self.wal.is_none() {
+            self.wal = Some(self.new_wal()?);
+        }
+        Ok(())
+    }
+
+    fn new_wal(&mut self) -> Result<Writer, Error> {
+        let number = self.next_number();
+        let wal = Writer::create(&self.disk, number, self.last_seq + 1, &self.options)?;
+        self.wal_files.push(number);
+        Ok(wal)
+    }
+
+    /// A number that no file has had.
+    fn next_number(&mut self) -> u64 {
+        self.next_file += 1;
+        self.next_file - 1
     }
 
     /// Makes everything appended durable, with one sync.
@@ -356,11 +339,13 @@ impl Store {
     }
 
     fn publish(&mut self) {
+        let heads = self.sealed.iter().chain([&self.head]);
         self.snapshot = Snapshot::new(View {
             seq: self.durable_seq,
             clock: self.last_arrival,
             schema: self.schema.clone(),
-            heads: vec![self.head.clone()],
+            segments: self.segments.clone(),
+            heads: heads.cloned().collect(),
             damage: self.damage.clone(),
         });
     }
@@ -380,10 +365,11 @@ impl Store {
         self.poisoned
     }
 
-    /// All versions with this identity, as they came, appended ones included.
+    /// All versions with this identity, as they came, appended ones included. Damaged pages are
+    /// passed over: a row may be taken for new then, which stores it again and loses nothing.
     ///
     /// # Errors
-    /// If a segment cannot be read.
+    /// None at present.
     pub fn find(
         &self,
         table: TableId,
@@ -392,11 +378,15 @@ impl Store {
         time: Nanos,
     ) -> Result<Vec<StoredRow>, Error> {
         let mut found = Vec::new();
-        if let Some(rows) = self.head.read().table(table) {
-            for &row in rows.rows_at(device, instance, time) {
-                found.push(rows.stored(table, row, None));
+        let identity = (table, device, instance, time);
+        self.finder.find(&self.segments, identity, &mut found);
+        for head in self.sealed.iter().chain([&self.head]) {
+            if let Some(rows) = head.read().table(table) {
+                let numbers = rows.rows_at(device, instance, time).iter();
+                found.extend(numbers.map(|&row| rows.stored(table, row, None)));
             }
         }
+        found.sort_by_key(|row| row.seq);
         Ok(found)
     }
 
@@ -423,40 +413,131 @@ impl Store {
     }
 
     /// Seals the rows in memory and starts a new log file. `checkpoint` is the state as of
-    /// [`Store::last_seq`].
+    /// [`Store::last_seq`]. Commits first if need be. A job that was begun before and is not
+    /// finished becomes void; this one takes its rows over.
     ///
     /// # Errors
     /// As [`Store::commit`]; or if the new log file cannot be made, then nothing changed.
     pub fn begin_flush(&mut self, checkpoint: Vec<u8>) -> Result<FlushJob, Error> {
+        if checkpoint.len() > CHECKPOINT_BYTES_MAX {
+            return Err(Error::Limit {
+                what: "bytes of a checkpoint",
+                max: CHECKPOINT_BYTES_MAX,
+            });
+        }
         self.commit()?;
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        let wal = self.new_wal()?;
+        let wal_first = wal.number();
+        self.wal = Some(wal);
+        let head = std::mem::take(&mut self.head);
+        if head.read().row_count() > 0 {
+            self.sealed_bytes += head.read().bytes();
+            self.sealed.push(head);
+        }
+        self.publish();
+        let number = self.next_number();
+        self.flush = Some(number);
         Ok(FlushJob {
-            _checkpoint: checkpoint,
+            disk: self.disk.clone(),
+            number,
+            heads: self.sealed.clone(),
+            schema: self.schema.clone(),
+            definitions: self
+                .unflushed
+                .iter()
+                .chain(&self.pending)
+                .cloned()
+                .collect(),
+            definitions_logged: self.unflushed.len(),
+            whole_catalog: self.manifest.catalogs.len() >= CATALOG_FILES_MAX,
+            checkpoint: Checkpoint {
+                seq: self.durable_seq,
+                bytes: checkpoint,
+            },
+            arrival: self.last_arrival,
+            wal_first,
         })
     }
 
-    /// Installs what a job wrote.
+    /// Installs what a job wrote: from here on its rows are read from the segment, and the log
+    /// before it is dropped.
     ///
     /// # Errors
-    /// If files cannot be written: then the rows stay in memory and in the log.
-    pub fn finish_flush(&mut self, _flushed: Flushed) -> Result<(), Error> {
+    /// If the manifest cannot be written, or a later flush has begun: then the rows stay in memory
+    /// and in the log, and the next flush takes them.
+    pub fn finish_flush(&mut self, flushed: Flushed) -> Result<(), Error> {
+        if self
+            .flush
+            .take_if(|flush| *flush == flushed.number)
+            .is_none()
+        {
+            return Err(Error::FlushOutdated);
+        }
+        let mut manifest = self.manifest.clone();
+        manifest.wal_first = flushed.wal_first;
+        manifest.flushed_seq = flushed.seq;
+        manifest.flushed_arrival = flushed.arrival;
+        manifest.table_count = flushed.table_count;
+        manifest.device_count = flushed.device_count;
+        manifest.checkpoint = flushed.number;
+        if flushed.whole_catalog {
+            manifest.catalogs.clear();
+        }
+        let catalog = flushed.catalog_bytes.map(|bytes| (flushed.number, bytes));
+        manifest.catalogs.extend(catalog);
+        manifest
+            .segments
+            .extend(flushed.segment.as_ref().map(|(entry, _)| *entry));
+        manifest.lost = self.lost();
+        let number = self.next_number();
+        manifest.next_file = self.next_file;
+        manifest.write(&*self.disk, number)?;
+
+        let before = std::mem::replace(&mut self.manifest, manifest);
+        if let Some((_, segment)) = flushed.segment {
+            self.finder.add(&segment);
+            Arc::make_mut(&mut self.segments).push(segment);
+        }
+        self.sealed.drain(..flushed.heads);
+        self.sealed_bytes = self.sealed.iter().map(|head| head.read().bytes()).sum();
+        self.unflushed.drain(..flushed.definitions_logged);
+        self.publish();
+        self.drop_files(&before);
         Ok(())
     }
-}
 
-/// The log being written, made if there is none.
-fn writer<'a>(
-    wal: &'a mut Option<Writer>,
-    disk: &Arc<dyn Disk>,
-    next_file: &mut u64,
-    base_seq: u64,
-    options: &Options,
-) -> Result<&'a mut Writer, Error> {
-    if wal.is_none() {
-        let number = *next_file;
-        *next_file += 1;
-        *wal = Some(Writer::create(disk, number, base_seq, options)?);
+    /// Losses that files named by the manifest no longer show by themselves.
+    fn lost(&self) -> Vec<Damage> {
+        let of_log = |damage: &&Damage| damage.file.starts_with("wal-") && damage.records.is_some();
+        self.damage.iter().filter(of_log).cloned().collect()
     }
-    Ok(wal.as_mut().expect("it was just made"))
+
+    /// Removes files that the manifest stopped naming; a failure is made good at the next start.
+    fn drop_files(&mut self, before: &Manifest) {
+        let now = &self.manifest;
+        for number in self
+            .wal_files
+            .extract_if(.., |number| *number < now.wal_first)
+        {
+            let name = wal::file_name(number);
+            let _ = if self.damage.iter().any(|damage| damage.file == name) {
+                self.disk.rename(&name, &format!("damaged-{name}"))
+            } else {
+                self.disk.remove(&name)
+            };
+        }
+        if before.checkpoint != 0 {
+            let _ = self.disk.remove(&checkpoint::file_name(before.checkpoint));
+        }
+        for (number, _) in &before.catalogs {
+            if !now.catalogs.iter().any(|(kept, _)| kept == number) {
+                let _ = self.disk.remove(&catalog::file_name(*number));
+            }
+        }
+    }
 }
 
 /// Appends the records to the buffer and where each row's cells lie to `cells`.
@@ -484,23 +565,3 @@ fn encode(
     }
     Ok(())
 }
-
-/// Writes a segment; runs on any thread.
-#[derive(Debug)]
-pub struct FlushJob {
-    _checkpoint: Vec<u8>,
-}
-
-impl FlushJob {
-    /// Writes and syncs.
-    ///
-    /// # Errors
-    /// If files cannot be written: then the rows stay in memory and in the log.
-    pub fn run(self) -> Result<Flushed, Error> {
-        Ok(Flushed {})
-    }
-}
-
-/// What a [`FlushJob`] wrote.
-#[derive(Debug)]
-pub struct Flushed {}

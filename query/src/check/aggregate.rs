@@ -11,7 +11,9 @@ use crate::span::Span;
 use crate::value::Type;
 
 /// Functions that open an aggregate of their own when they have no window.
-const AGGREGATES: [&str; 9] = ["any", "every", "count", "share", "list", "min", "max", "avg", "sum"];
+const AGGREGATES: [&str; 9] = [
+    "any", "every", "count", "share", "list", "min", "max", "avg", "sum",
+];
 
 impl Checker<'_> {
     /// `func(E)` where E speaks of the instances of one family.
@@ -25,11 +27,15 @@ impl Checker<'_> {
                     format!("`{name}()` counts the devices of a group, and there is no group here"),
                     "expected a family",
                 )
-                .hint(format!("write `{name}(service[state = \"running\"])`, or `count(EVENT over 1h)`")),
+                .hint(format!(
+                    "write `{name}(service[state = \"running\"])`, or `count(EVENT over 1h)`"
+                )),
             );
             return broken(span);
         }
-        let Some(arg) = self.one(call, span) else { return broken(span) };
+        let Some(arg) = self.one(call, span) else {
+            return broken(span);
+        };
         let mut paths = Vec::new();
         self.family_paths(arg, true, &mut paths);
         let Some((family, first)) = paths.first().copied() else {
@@ -48,8 +54,10 @@ impl Checker<'_> {
             );
             return broken(span);
         }
-        let filters: Vec<&ast::Expr> =
-            paths.iter().filter_map(|(_, path)| path.parts[0].filter.as_deref()).collect();
+        let filters: Vec<&ast::Expr> = paths
+            .iter()
+            .filter_map(|(_, path)| path.parts[0].filter.as_deref())
+            .collect();
         if let [_, second, ..] = filters.as_slice() {
             self.report(
                 Diagnostic::error(
@@ -92,7 +100,11 @@ impl Checker<'_> {
         self.scope.instances = slot;
         let condition = matches!(
             func,
-            Quantifier::Any | Quantifier::Every | Quantifier::Count | Quantifier::Share | Quantifier::List
+            Quantifier::Any
+                | Quantifier::Every
+                | Quantifier::Count
+                | Quantifier::Share
+                | Quantifier::List
         );
         let needs_value = !matches!(func, Quantifier::Any | Quantifier::Count | Quantifier::List);
         let value = match value {
@@ -131,8 +143,14 @@ impl Checker<'_> {
             Quantifier::List => Type::texts(),
             _ => value.as_ref().map_or(Type::Any, |v| v.ty.clone()),
         };
-        let node =
-            Node::Quantify { func, family, slot, filter, value: value.map(Box::new), listed };
+        let node = Node::Quantify {
+            func,
+            family,
+            slot,
+            filter,
+            value: value.map(Box::new),
+            listed,
+        };
         Expr { node, ty, span }
     }
 
@@ -172,7 +190,9 @@ impl Checker<'_> {
                 if self.shadows_family(name) || self.names_event(path) || name == "device" {
                     return;
                 }
-                let Some(family) = self.catalog.family(name) else { return };
+                let Some(family) = self.catalog.family(name) else {
+                    return;
+                };
                 if bare && (!outermost || self.catalog.plain(name).is_some()) {
                     return;
                 }

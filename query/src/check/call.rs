@@ -10,8 +10,23 @@ use crate::value::{Type, Unit};
 
 /// All functions, for suggestions.
 const FUNCTIONS: [&str; 22] = [
-    "avg", "min", "max", "sum", "count", "first", "last", "median", "p95", "stddev", "delta", "rate", "changes",
-    "since", "any", "every", "share", "list", "hresult", "abs", "round", "lower",
+    "avg", "min", "max", "sum", "count", "first", "last", "median", "p95", "stddev", "delta",
+    "rate", "changes", "since", "any", "every", "share", "list", "hresult", "abs", "round",
+    "lower",
+];
+
+/// What other languages call them.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("average", "avg"),
+    ("mean", "avg"),
+    ("all", "every"),
+    ("exists", "any"),
+    ("some", "any"),
+    ("len", "count"),
+    ("length", "count"),
+    ("maximum", "max"),
+    ("minimum", "min"),
+    ("increase", "delta"),
 ];
 
 /// `median`, `p95`, `p99.9` as a quantile.
@@ -24,7 +39,8 @@ pub fn percentile(name: &str) -> Option<f64> {
         return Some(1.0);
     }
     let whole = digits.len() <= 3 && digits.chars().all(|c| c.is_ascii_digit());
-    let q = digits.parse::<f64>().ok().filter(|_| whole)? / if digits.len() == 3 { 1000.0 } else { 100.0 };
+    let q = digits.parse::<f64>().ok().filter(|_| whole)?
+        / if digits.len() == 3 { 1000.0 } else { 100.0 };
     (0.0..=1.0).contains(&q).then_some(q)
 }
 
@@ -75,6 +91,13 @@ impl Checker<'_> {
     /// `f(a over D before T).x`
     pub fn call(&mut self, call: &Call, span: Span) -> Expr {
         let name = call.name.text.as_str();
+        if self.group.is_some()
+            && call.over.is_none()
+            && call.fields.is_empty()
+            && let Some(func) = super::query::aggregate_func(name)
+        {
+            return self.group_aggregate(call, func, span);
+        }
         if let Some(field) = call.fields.first()
             && (name != "last" || call.over.is_some())
         {
@@ -126,7 +149,11 @@ impl Checker<'_> {
             format!("`{name}` is not a function"),
             "unknown function",
         );
-        error = match nearest(name, FUNCTIONS) {
+        let synonym = SYNONYMS
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, ours)| *ours);
+        error = match synonym.or_else(|| nearest(name, FUNCTIONS)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("known are {}", FUNCTIONS.join(", "))),
         };
@@ -153,7 +180,9 @@ impl Checker<'_> {
     }
 
     fn builtin(&mut self, call: &Call, func: Builtin, span: Span) -> Expr {
-        let Some(arg) = self.one(call, span) else { return broken(span) };
+        let Some(arg) = self.one(call, span) else {
+            return broken(span);
+        };
         let arg = self.expr(arg);
         let what = format!("the argument of `{}`", call.name.text);
         let (arg, ty) = match func {
@@ -169,7 +198,11 @@ impl Checker<'_> {
                 (arg, ty)
             }
         };
-        Expr { node: Node::Call(func, vec![arg]), ty, span }
+        Expr {
+            node: Node::Call(func, vec![arg]),
+            ty,
+            span,
+        }
     }
 
     /// The argument as an event, if it names one.
@@ -181,7 +214,9 @@ impl Checker<'_> {
     }
 
     fn since(&mut self, call: &Call, span: Span) -> Expr {
-        let Some(arg) = self.one(call, span) else { return broken(span) };
+        let Some(arg) = self.one(call, span) else {
+            return broken(span);
+        };
         let node = match self.event_argument(arg) {
             Some(path) => self.event(path).map(Node::SinceEvent),
             None => {
@@ -190,13 +225,19 @@ impl Checker<'_> {
             }
         };
         match node {
-            Some(node) => Expr { node, ty: Type::DURATION, span },
+            Some(node) => Expr {
+                node,
+                ty: Type::DURATION,
+                span,
+            },
             None => broken(span),
         }
     }
 
     fn last(&mut self, call: &Call, span: Span) -> Expr {
-        let Some(arg) = self.one(call, span) else { return broken(span) };
+        let Some(arg) = self.one(call, span) else {
+            return broken(span);
+        };
         let path = match &arg.kind {
             Kind::Path(path) => path,
             _ => return self.unknown_function(call, span),
@@ -207,9 +248,15 @@ impl Checker<'_> {
                 return self.unknown_function(call, span);
             }
         }
-        let Some(event) = self.event(path) else { return broken(span) };
+        let Some(event) = self.event(path) else {
+            return broken(span);
+        };
         let fields = self.catalog.event_fields(event.event).to_vec();
-        let known: Vec<&str> = fields.iter().map(|(n, _)| n.as_str()).chain(["time"]).collect();
+        let known: Vec<&str> = fields
+            .iter()
+            .map(|(n, _)| n.as_str())
+            .chain(["time"])
+            .collect();
         let name = path.dotted();
         let [field] = call.fields.as_slice() else {
             self.report(
@@ -224,12 +271,26 @@ impl Checker<'_> {
             return broken(span);
         };
         if field.text == "time" {
-            return Expr { node: Node::LastEvent { event, field: EventField::Time }, ty: Type::Time, span };
+            return Expr {
+                node: Node::LastEvent {
+                    event,
+                    field: EventField::Time,
+                },
+                ty: Type::Time,
+                span,
+            };
         }
         match fields.iter().find(|(known, _)| *known == field.text) {
             Some((_, ty)) => {
                 let named = EventField::Named(field.text.clone());
-                Expr { node: Node::LastEvent { event, field: named }, ty: ty.clone(), span }
+                Expr {
+                    node: Node::LastEvent {
+                        event,
+                        field: named,
+                    },
+                    ty: ty.clone(),
+                    span,
+                }
             }
             None => {
                 let hint = match nearest(&field.text, known.iter().copied()) {
@@ -251,7 +312,9 @@ impl Checker<'_> {
     }
 
     fn anchor(&mut self, over: &ast::Over) -> Anchor {
-        let Some((after, time)) = &over.anchor else { return Anchor::Now };
+        let Some((after, time)) = &over.anchor else {
+            return Anchor::Now;
+        };
         let value = self.expr(time);
         let value = Box::new(self.want(value, &Type::Time, "the end of a window"));
         if !*after {
@@ -304,15 +367,27 @@ impl Checker<'_> {
                 .hint("rules have median and p95"),
             );
         }
-        let Some(arg) = self.one(call, span) else { return broken(span) };
+        let Some(arg) = self.one(call, span) else {
+            return broken(span);
+        };
         let duration = self.positive(&over.dur);
         let anchor = self.anchor(over);
         if func == WindowFunc::Count
             && let Some(path) = self.event_argument(arg)
         {
-            let Some(event) = self.event(path) else { return broken(span) };
-            let node = Node::CountEvents { event, over: duration, anchor };
-            return Expr { node, ty: Type::PLAIN, span };
+            let Some(event) = self.event(path) else {
+                return broken(span);
+            };
+            let node = Node::CountEvents {
+                event,
+                over: duration,
+                anchor,
+            };
+            return Expr {
+                node,
+                ty: Type::PLAIN,
+                span,
+            };
         }
         let value = self.temporal(|c| c.expr(arg));
         let ty = self.window_type(func, name, &value);
@@ -322,7 +397,13 @@ impl Checker<'_> {
             }
             _ => false,
         };
-        let node = Node::Window { func, value: Box::new(value), over: duration, anchor, counter };
+        let node = Node::Window {
+            func,
+            value: Box::new(value),
+            over: duration,
+            anchor,
+            counter,
+        };
         Expr { node, ty, span }
     }
 
@@ -339,7 +420,7 @@ impl Checker<'_> {
             self.report(Diagnostic::error(
                 "type",
                 value.span,
-                format!("`{name}` needs numbers, this is a {}", value.ty.word()),
+                format!("`{name}` needs numbers, this is {}", value.ty.phrase()),
                 "expected a number",
             ));
             return Type::Any;
@@ -358,11 +439,11 @@ impl Checker<'_> {
                 );
                 Type::Any
             }
-            (WindowFunc::Rate, Type::Number(unit)) => {
-                Type::Number(Unit { per_second: true, ..*unit })
-            }
+            (WindowFunc::Rate, Type::Number(unit)) => Type::Number(Unit {
+                per_second: true,
+                ..*unit
+            }),
             (_, ty) => ty.clone(),
         }
     }
-
 }

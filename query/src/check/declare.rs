@@ -33,7 +33,8 @@ impl<'a> Checker<'a> {
                 StatementKind::Signal(signal) => self.declare_signal(signal, statement.span),
                 StatementKind::Event { name, fields } => self.declare_event(name, fields),
                 StatementKind::Label(name) => {
-                    if self.first_of("label", name) && !self.catalog.labels.contains(&name.text) {
+                    let first = self.first_of("label", name);
+                    if first && !self.catalog.labels.contains(&name.text) {
                         self.catalog.labels.push(name.text.clone());
                     }
                 }
@@ -44,7 +45,10 @@ impl<'a> Checker<'a> {
 
     /// False, with an error, when this file set already declares a `kind` of this name.
     fn first_of(&mut self, kind: &str, name: &Ident) -> bool {
-        match self.spans.insert(format!("{kind} {}", name.text), name.span) {
+        match self
+            .spans
+            .insert(format!("{kind} {}", name.text), name.span)
+        {
             None => true,
             Some(first) => {
                 self.report(
@@ -113,7 +117,9 @@ impl<'a> Checker<'a> {
                         format!("`{}` is built in and declared differently here", full.text),
                         "differs from the built-in declaration",
                     )
-                    .hint(format!("the built-in one is `{built_in}`; remove this line")),
+                    .hint(format!(
+                        "the built-in one is `{built_in}`; remove this line"
+                    )),
                 );
             }
         }
@@ -132,7 +138,10 @@ impl<'a> Checker<'a> {
         let holds = match decl.holds {
             None => " holds forever".to_string(),
             Some(HOLDS_DEFAULT) => String::new(),
-            Some(nanos) => format!(" holds {}", crate::value::print_duration(nanos as f64 / 1e9)),
+            Some(nanos) => format!(
+                " holds {}",
+                crate::value::print_duration(nanos as f64 / 1e9)
+            ),
         };
         format!("signal {name} {kind} {}{holds}", decl.ty.word())
     }
@@ -144,7 +153,11 @@ impl<'a> Checker<'a> {
                     "twice",
                     field.span,
                     format!("`{}` is a field of `{}` already", field.text, name.text),
-                    if field.text == "time" { "every event has a time" } else { "a second time" },
+                    if field.text == "time" {
+                        "every event has a time"
+                    } else {
+                        "a second time"
+                    },
                 ));
             }
         }
@@ -153,7 +166,10 @@ impl<'a> Checker<'a> {
         }
         let decl = EventDecl {
             name: name.text.clone(),
-            fields: fields.iter().map(|(n, ty)| (n.text.clone(), ty.ty.clone())).collect(),
+            fields: fields
+                .iter()
+                .map(|(n, ty)| (n.text.clone(), ty.ty.clone()))
+                .collect(),
         };
         match self.catalog.event(&name.text).map(EventId::index) {
             None => self.catalog.events.push(decl),
@@ -168,10 +184,16 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         "declaration",
                         name.span,
-                        format!("event `{}` is built in and declared differently here", name.text),
+                        format!(
+                            "event `{}` is built in and declared differently here",
+                            name.text
+                        ),
                         "differs from the built-in declaration",
                     )
-                    .hint(format!("the built-in one is `{{ {} }}`; remove this line", known.join(", "))),
+                    .hint(format!(
+                        "the built-in one is `{{ {} }}`; remove this line",
+                        known.join(", ")
+                    )),
                 );
             }
         }
@@ -192,7 +214,11 @@ impl<'a> Checker<'a> {
                 });
                 (name, Declared::Let(id))
             }
-            StatementKind::Param { name, default, overrides } => {
+            StatementKind::Param {
+                name,
+                default,
+                overrides,
+            } => {
                 let id = ParamId(self.params.len() as u32);
                 let param = self.param(name, default, overrides);
                 self.params.push(param);
@@ -200,11 +226,17 @@ impl<'a> Checker<'a> {
             }
             StatementKind::Watch(watch) => {
                 self.watches.push(watch.name.text.clone());
-                (&watch.name, Declared::Watch(WatchId((self.watches.len() - 1) as u32)))
+                (
+                    &watch.name,
+                    Declared::Watch(WatchId((self.watches.len() - 1) as u32)),
+                )
             }
             StatementKind::Rule(rule) => {
                 self.rules.push(rule.name.text.clone());
-                (&rule.name, Declared::Rule(RuleId((self.rules.len() - 1) as u32)))
+                (
+                    &rule.name,
+                    Declared::Rule(RuleId((self.rules.len() - 1) as u32)),
+                )
             }
             _ => return,
         };
@@ -220,7 +252,9 @@ impl<'a> Checker<'a> {
                 .hint("choose another name"),
             );
         }
-        let user = ["signal", "label"].iter().find_map(|kind| self.spans.get(&format!("{kind} {word}")));
+        let user = ["signal", "label"]
+            .iter()
+            .find_map(|kind| self.spans.get(&format!("{kind} {word}")));
         if let Some(first) = user.copied() {
             self.report(
                 Diagnostic::error(
@@ -256,19 +290,32 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         "unit",
                         *span,
-                        format!("`{}` is a {}, this is a {}", name.text, ty.word(), found.word()),
-                        format!("expected a {}", ty.word()),
+                        format!(
+                            "`{}` is {}, this is {}",
+                            name.text,
+                            ty.phrase(),
+                            found.phrase()
+                        ),
+                        format!("expected {}", ty.phrase()),
                     )
                     .also(default.1, "the default"),
                 );
             }
             checked.push((label.text.clone(), text.clone(), value));
         }
-        Param { name: name.text.clone(), default: value, overrides: checked, ty }
+        Param {
+            name: name.text.clone(),
+            default: value,
+            overrides: checked,
+            ty,
+        }
     }
 
     fn unknown_label(&mut self, label: &Ident) {
-        let near = crate::diagnostic::nearest(&label.text, self.catalog.labels.iter().map(SmolStr::as_str));
+        let near = crate::diagnostic::nearest(
+            &label.text,
+            self.catalog.labels.iter().map(SmolStr::as_str),
+        );
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: `label {}`", label.text),

@@ -69,13 +69,22 @@ impl<'a> Checker<'a> {
             Kind::List(items) => return self.list(items, span),
             Kind::Path(path) => return self.path(path),
             Kind::Call(call) => return self.call(call, span),
-            Kind::Not(value) => (Node::Not(Box::new(self.condition(value, "what `not` negates"))), Type::Bool),
+            Kind::Not(value) => (
+                Node::Not(Box::new(self.condition(value, "what `not` negates"))),
+                Type::Bool,
+            ),
             Kind::And(items) => {
-                let items = items.iter().map(|e| self.condition(e, "each side of `and`")).collect();
+                let items = items
+                    .iter()
+                    .map(|e| self.condition(e, "each side of `and`"))
+                    .collect();
                 (Node::And(items), Type::Bool)
             }
             Kind::Or(items) => {
-                let items = items.iter().map(|e| self.condition(e, "each side of `or`")).collect();
+                let items = items
+                    .iter()
+                    .map(|e| self.condition(e, "each side of `or`"))
+                    .collect();
                 (Node::Or(items), Type::Bool)
             }
             Kind::Compare(op, left, right) => {
@@ -83,10 +92,18 @@ impl<'a> Checker<'a> {
                 return self.compare(*op, left, right, span);
             }
             Kind::Matches(text, pattern) => (self.matches(text, pattern), Type::Bool),
-            Kind::In(value, list, negated) => (self.membership(value, list, *negated, span), Type::Bool),
+            Kind::In(value, list, negated) => {
+                (self.membership(value, list, *negated, span), Type::Bool)
+            }
             Kind::IsKnown(value, negated) => {
                 let value = Box::new(self.expr(value));
-                (Node::IsKnown { value, negated: *negated }, Type::Bool)
+                (
+                    Node::IsKnown {
+                        value,
+                        negated: *negated,
+                    },
+                    Type::Bool,
+                )
             }
             Kind::Arith(op, left, right) => {
                 let (left, right) = (self.expr(left), self.expr(right));
@@ -106,7 +123,11 @@ impl<'a> Checker<'a> {
                 let Some((left, right)) = self.agree(left, right, "replaced by", span) else {
                     return broken(span);
                 };
-                let ty = if left.ty == Type::Any { right.ty.clone() } else { left.ty.clone() };
+                let ty = if left.ty == Type::Any {
+                    right.ty.clone()
+                } else {
+                    left.ty.clone()
+                };
                 (Node::Coalesce(Box::new(left), Box::new(right)), ty)
             }
             Kind::At(value, time) => {
@@ -114,19 +135,43 @@ impl<'a> Checker<'a> {
                 let time = self.expr(time);
                 let time = self.want(time, &Type::Time, "what stands after `at`");
                 let ty = value.ty.clone();
-                (Node::At { value: Box::new(value), time: Box::new(time) }, ty)
+                (
+                    Node::At {
+                        value: Box::new(value),
+                        time: Box::new(time),
+                    },
+                    ty,
+                )
             }
             Kind::For(value, dur) => {
                 let value = self.temporal(|c| c.condition(value, "what must last"));
                 let duration = self.dur(dur);
-                (Node::For { value: Box::new(value), duration }, Type::Bool)
+                (
+                    Node::For {
+                        value: Box::new(value),
+                        duration,
+                    },
+                    Type::Bool,
+                )
             }
             Kind::Within(event, dur, negated) => {
                 let event = self.event(event);
                 let duration = self.positive(dur);
                 match event {
-                    Some(event) => (Node::Within { event, duration, negated: *negated }, Type::Bool),
-                    None => return Expr { ty: Type::Bool, ..broken(span) },
+                    Some(event) => (
+                        Node::Within {
+                            event,
+                            duration,
+                            negated: *negated,
+                        },
+                        Type::Bool,
+                    ),
+                    None => {
+                        return Expr {
+                            ty: Type::Bool,
+                            ..broken(span)
+                        };
+                    }
                 }
             }
         };
@@ -144,7 +189,11 @@ impl<'a> Checker<'a> {
             let item = self.want(item, &ty, "each item of this list");
             checked.push(item);
         }
-        Expr { node: Node::ListOf(checked), ty: Type::List(Box::new(ty)), span }
+        Expr {
+            node: Node::ListOf(checked),
+            ty: Type::List(Box::new(ty)),
+            span,
+        }
     }
 
     fn matches(&mut self, text: &ast::Expr, pattern: &ast::Expr) -> Node {
@@ -154,11 +203,19 @@ impl<'a> Checker<'a> {
         let pattern = Box::new(self.want(pattern, &Type::Text, "the pattern"));
         let mut regex = None;
         if let Node::Literal(Value::Text(source)) = &pattern.node {
-            match regex::RegexBuilder::new(source).size_limit(REGEX_BYTES_MAX).build() {
+            match regex::RegexBuilder::new(source)
+                .size_limit(REGEX_BYTES_MAX)
+                .build()
+            {
                 Ok(compiled) => regex = Some(compiled),
                 Err(error) => {
                     let why = error.to_string();
-                    let why = why.lines().last().unwrap_or("").trim_start_matches("error: ").to_string();
+                    let why = why
+                        .lines()
+                        .last()
+                        .unwrap_or("")
+                        .trim_start_matches("error: ")
+                        .to_string();
                     self.report(
                         Diagnostic::error(
                             "pattern",
@@ -171,21 +228,39 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        Node::Matches { text, pattern, regex }
+        Node::Matches {
+            text,
+            pattern,
+            regex,
+        }
     }
 
-    fn membership(&mut self, value: &ast::Expr, list: &ast::Expr, negated: bool, span: Span) -> Node {
+    fn membership(
+        &mut self,
+        value: &ast::Expr,
+        list: &ast::Expr,
+        negated: bool,
+        span: Span,
+    ) -> Node {
         let value = self.expr(value);
         let list = self.expr(list);
-        let node = |value, list| Node::In { value: Box::new(value), list: Box::new(list), negated };
+        let node = |value, list| Node::In {
+            value: Box::new(value),
+            list: Box::new(list),
+            negated,
+        };
         match list.ty.clone() {
             Type::List(item) if super::types::same(&item, &value.ty) => node(value, list),
             Type::List(item) => {
                 self.report(Diagnostic::error(
                     "type",
                     span,
-                    format!("a {} is looked for in a list of {}", value.ty.word(), item.word()),
-                    format!("expected a {}", item.word()),
+                    format!(
+                        "{} is looked for in a list of {}",
+                        value.ty.phrase(),
+                        item.word()
+                    ),
+                    format!("expected {}", item.phrase()),
                 ));
                 node(value, list)
             }
@@ -196,7 +271,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         "type",
                         list.span,
-                        format!("`in` needs a list, this is a {}", other.word()),
+                        format!("`in` needs a list, this is {}", other.phrase()),
                         "expected a list",
                     )
                     .hint(format!("write `[{written}]`, or `=` for a single value")),
@@ -224,7 +299,10 @@ impl<'a> Checker<'a> {
             DurKind::Param(name) => match self.names.get(name.as_str()).copied() {
                 Some(Declared::Param(id)) => {
                     let ty = self.params[id.index()].ty.clone();
-                    let expr = Expr { ty, ..broken(dur.span) };
+                    let expr = Expr {
+                        ty,
+                        ..broken(dur.span)
+                    };
                     self.want(expr, &Type::DURATION, "this param");
                     Dur::Param(id)
                 }
@@ -306,7 +384,11 @@ impl<'a> Checker<'a> {
             self.scope.events = slot;
             Box::new(checked)
         });
-        Some(EventMatch { event, filter, slot })
+        Some(EventMatch {
+            event,
+            filter,
+            slot,
+        })
     }
 
     fn unknown_event(&mut self, path: &Path, name: &str) {
@@ -327,8 +409,11 @@ impl<'a> Checker<'a> {
             error = error.hint(format!("did you mean `{near}`?"));
         } else {
             let family = format!("{}.", first.text);
-            let siblings: Vec<&str> =
-                names.iter().map(SmolStr::as_str).filter(|n| n.starts_with(&family)).collect();
+            let siblings: Vec<&str> = names
+                .iter()
+                .map(SmolStr::as_str)
+                .filter(|n| n.starts_with(&family))
+                .collect();
             error = error.hint(if siblings.is_empty() {
                 format!("declare it: `event {name} {{ field text }}`")
             } else {
@@ -361,9 +446,16 @@ impl<'a> Checker<'a> {
             if let Some(found) = self.implicit(first) {
                 return found;
             }
-            if self.scope.detached {
-                return self.unknown_name(path);
+        } else if path.parts.iter().all(|p| p.filter.is_none()) {
+            // A column may have the dotted text it was made from as its name.
+            let dotted = path.dotted();
+            if let Some(at) = self.scope.columns.iter().position(|c| c.name == dotted) {
+                let ty = self.scope.columns[at].ty.clone();
+                return of(Node::Column(at as u32), ty);
             }
+        }
+        if self.scope.detached {
+            return self.unknown_name(path);
         }
         if let Some(thing) = self.binder(&first.text).cloned() {
             return self.member(path, &thing);
@@ -389,7 +481,9 @@ impl<'a> Checker<'a> {
                 if let [_, field] = path.parts.as_slice()
                     && bare
                     && field.filter.is_none()
-                    && let Some((_, found)) = WATCH_FIELDS.iter().find(|(name, _)| *name == field.name.text)
+                    && let Some((_, found)) = WATCH_FIELDS
+                        .iter()
+                        .find(|(name, _)| *name == field.name.text)
                 {
                     return of(Node::Watch(id, *found), watch_type(*found));
                 }
@@ -421,7 +515,11 @@ impl<'a> Checker<'a> {
             return of(Node::Label(first.text.clone()), Type::Text);
         }
         if !bare || path.parts.len() > 1 {
-            return match self.catalog.family(&first.text).filter(|_| first.text != PLAIN_FAMILY) {
+            return match self
+                .catalog
+                .family(&first.text)
+                .filter(|_| first.text != PLAIN_FAMILY)
+            {
                 Some(family) => self.family_path(path, family),
                 None => self.unknown_name(path),
             };
@@ -429,7 +527,13 @@ impl<'a> Checker<'a> {
         match self.catalog.plain(&first.text) {
             Some(signal) => {
                 let ty = self.catalog.signal_decl(signal).ty.clone();
-                of(Node::Signal { signal, key: Key::Plain }, ty)
+                of(
+                    Node::Signal {
+                        signal,
+                        key: Key::Plain,
+                    },
+                    ty,
+                )
             }
             None => self.unknown_name(path),
         }
@@ -455,12 +559,18 @@ impl<'a> Checker<'a> {
             .parts
             .get(1)
             .and_then(|p| nearest(&p.name.text, WATCH_FIELDS.iter().map(|(name, _)| *name)));
-        let all: Vec<String> = WATCH_FIELDS.iter().map(|(field, _)| format!("{name}.{field}")).collect();
+        let all: Vec<String> = WATCH_FIELDS
+            .iter()
+            .map(|(field, _)| format!("{name}.{field}"))
+            .collect();
         self.report(
             Diagnostic::error(
                 "unknown-name",
                 path.span,
-                format!("`{}` is not a value of the watch `{name}`", self.text(path.span)),
+                format!(
+                    "`{}` is not a value of the watch `{name}`",
+                    self.text(path.span)
+                ),
                 "expected one of its fields",
             )
             .hint(match near {
@@ -481,14 +591,21 @@ impl<'a> Checker<'a> {
             && field.filter.is_none()
         {
             if let Some((node, ty)) = thing.member(&self.catalog, &field.name.text) {
-                return Expr { node, ty, span: path.span };
+                return Expr {
+                    node,
+                    ty,
+                    span: path.span,
+                };
             }
             let near = nearest(&field.name.text, members.iter().map(SmolStr::as_str));
             self.report(
                 Diagnostic::error(
                     "unknown-name",
                     field.name.span,
-                    format!("`{binder}` is {what}, which has no field `{}`", field.name.text),
+                    format!(
+                        "`{binder}` is {what}, which has no field `{}`",
+                        field.name.text
+                    ),
                     "no such field",
                 )
                 .hint(match near {
@@ -518,7 +635,11 @@ impl<'a> Checker<'a> {
         if self.names_event(path) {
             return self.event_as_value(path);
         }
-        let fields: Vec<SmolStr> = self.catalog.fields(family).map(|(_, s)| s.field.clone()).collect();
+        let fields: Vec<SmolStr> = self
+            .catalog
+            .fields(family)
+            .map(|(_, s)| s.field.clone())
+            .collect();
         let [_, field] = path.parts.as_slice() else {
             let message = if path.parts.len() == 1 {
                 format!("`{name}` is a family: name one of its fields")
@@ -538,7 +659,9 @@ impl<'a> Checker<'a> {
             let hint = match near {
                 Some(near) => format!("did you mean `{name}.{near}`?"),
                 None if field.name.text == key.as_str() => {
-                    format!("the key is a name inside `{name}[ ]`, or after `each {name} as x`: `x.{key}`")
+                    format!(
+                        "the key is a name inside `{name}[ ]`, or after `each {name} as x`: `x.{key}`"
+                    )
                 }
                 None => format!("it has {}", fields.join(", ")),
             };
@@ -557,18 +680,29 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error(
                 "family",
                 filter.span,
-                format!("brackets stand after the family: `{name}[…].{}`", field.name.text),
+                format!(
+                    "brackets stand after the family: `{name}[…].{}`",
+                    field.name.text
+                ),
                 "no brackets here",
             ));
         }
         let ty = self.catalog.signal_decl(signal).ty.clone();
         let key = self.key(part, family, &field.name.text);
-        Expr { node: Node::Signal { signal, key }, ty, span }
+        Expr {
+            node: Node::Signal { signal, key },
+            ty,
+            span,
+        }
     }
 
     /// Which instance a family path reads; reports when it does not say.
     fn key(&mut self, part: &ast::Part, family: crate::ir::FamilyId, field: &str) -> Key {
-        let here = self.scope.aggregate.filter(|(over, _)| *over == family).map(|(_, slot)| slot);
+        let here = self
+            .scope
+            .aggregate
+            .filter(|(over, _)| *over == family)
+            .map(|(_, slot)| slot);
         let name = &part.name.text;
         match (&part.filter, here) {
             (None, Some(slot)) => Key::Slot(slot),
@@ -600,10 +734,15 @@ impl<'a> Checker<'a> {
                         Diagnostic::error(
                             "family",
                             part.name.span,
-                            format!("which `{name}`? there is one for each {}", self.catalog.family_decl(family).key),
+                            format!(
+                                "which `{name}`? there is one for each {}",
+                                self.catalog.family_decl(family).key
+                            ),
                             "expected a key or an aggregate",
                         )
-                        .hint(format!("write `{name}[\"…\"].{field}` or `any({name}.{field} …)`")),
+                        .hint(format!(
+                            "write `{name}[\"…\"].{field}` or `any({name}.{field} …)`"
+                        )),
                     );
                 }
                 Key::Literal(SmolStr::default())
@@ -616,7 +755,9 @@ impl<'a> Checker<'a> {
         if is_condition(filter) {
             return true;
         }
-        let Kind::Path(path) = &filter.kind else { return false };
+        let Kind::Path(path) = &filter.kind else {
+            return false;
+        };
         path.parts.len() == 1
             && Thing::Instance(family, 0)
                 .member(&self.catalog, &path.parts[0].name.text)
@@ -655,7 +796,13 @@ impl<'a> Checker<'a> {
         if !self.scope.detached {
             candidates.extend(self.scope.binders.iter().map(|(name, _)| name.clone()));
             candidates.extend(self.names.keys().cloned());
-            candidates.extend(self.catalog.families.iter().map(|f| f.name.clone()).filter(|n| n != PLAIN_FAMILY));
+            candidates.extend(
+                self.catalog
+                    .families
+                    .iter()
+                    .map(|f| f.name.clone())
+                    .filter(|n| n != PLAIN_FAMILY),
+            );
             if !family_wanted {
                 candidates.extend(self.catalog.labels.iter().cloned());
                 if let Some(family) = self.catalog.family(PLAIN_FAMILY) {
@@ -677,7 +824,10 @@ impl<'a> Checker<'a> {
                 path.parts.get(1).map_or("field", |p| p.name.text.as_str())
             ),
             None if !self.catalog.families.iter().any(|f| f.name == first.text) => {
-                format!("a text stands in double quotes, a new signal is declared: `signal {} gauge number`", first.text)
+                format!(
+                    "a text stands in double quotes, a new signal is declared: `signal {} gauge number`",
+                    first.text
+                )
             }
             None => format!("`{}` is a family: write `{}.field`", first.text, first.text),
         };
@@ -702,7 +852,7 @@ impl<'a> Checker<'a> {
                 let value = if self.let_depth <= LET_RECURSION_MAX {
                     self.fresh(|c| c.expr(source))
                 } else {
-                    broken(source.span)
+                    self.circle(id, used_at)
                 };
                 self.let_depth -= 1;
                 self.let_order.push(id);
@@ -713,22 +863,30 @@ impl<'a> Checker<'a> {
                 slot.ratio = ratio;
             }
             (Progress::Running, _) => {
-                let (name, at) = (slot.name.clone(), slot.span);
-                self.report(
-                    Diagnostic::error(
-                        "cycle",
-                        used_at.unwrap_or(at),
-                        format!("`{name}` is needed to know `{name}`"),
-                        "closes the circle",
-                    )
-                    .also(at, "defined here")
-                    .hint("a definition cannot use itself, not even by way of others"),
-                );
+                self.circle(id, used_at);
                 return Type::Any;
             }
             _ => {}
         }
         self.lets[id.index()].value.ty.clone()
+    }
+
+    /// Reports that a let is needed to know itself.
+    fn circle(&mut self, id: LetId, used_at: Option<Span>) -> Expr {
+        let slot = &self.lets[id.index()];
+        let (name, at) = (slot.name.clone(), slot.span);
+        let used_at = used_at.unwrap_or(at);
+        self.report(
+            Diagnostic::error(
+                "cycle",
+                used_at,
+                format!("`{name}` is needed to know `{name}`"),
+                "closes the circle",
+            )
+            .also(at, "defined here")
+            .hint("a definition cannot use itself, not even by way of others"),
+        );
+        broken(used_at)
     }
 
     /// Whether a let is a ratio of equal units.
@@ -740,7 +898,10 @@ impl<'a> Checker<'a> {
 /// From the name to the closing bracket.
 fn part_span(part: &ast::Part) -> Span {
     match &part.filter {
-        Some(filter) => Span { end: filter.span.end + 1, ..part.name.span },
+        Some(filter) => Span {
+            end: filter.span.end + 1,
+            ..part.name.span
+        },
         None => part.name.span,
     }
 }

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod call;
+mod columns;
 mod declare;
 mod expr;
 mod lets;
@@ -19,11 +20,13 @@ pub mod walk;
 use crate::ast::{self, StatementKind};
 use crate::catalog::Catalog;
 use crate::diagnostic::{self, Diagnostic, Level};
-use crate::limits::ERRORS_MAX;
 use crate::ir::{self, LetId, ParamId, Program, RuleId, WatchId};
+use crate::limits::ERRORS_MAX;
 use crate::parse;
 pub use crate::span::Source;
 use crate::span::Span;
+pub use columns::source_columns;
+pub use query::query;
 
 use scope::Scope;
 use smol_str::SmolStr;
@@ -43,7 +46,11 @@ pub fn program(sources: &[Source]) -> Checked {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
     for (file, source) in sources.iter().enumerate() {
-        statements.append(&mut parse::statements(source, file as u32, &mut diagnostics));
+        statements.append(&mut parse::statements(
+            source,
+            file as u32,
+            &mut diagnostics,
+        ));
     }
     let texts: Vec<&str> = sources.iter().map(|s| s.text.as_str()).collect();
     let mut checker = Checker::new(Catalog::builtin(), texts);
@@ -51,9 +58,13 @@ pub fn program(sources: &[Source]) -> Checked {
     checker.declare_all(&statements);
     let program = checker.statements(&statements);
     let mut diagnostics = checker.diagnostics;
+    diagnostic::without_echoes(&mut diagnostics, sources);
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Level::Error);
-    Checked { program: (!failed).then_some(program), diagnostics }
+    Checked {
+        program: (!failed).then_some(program),
+        diagnostics,
+    }
 }
 
 /// The catalogue that [`crate::catalog::BUILTIN_RULES`] declares.
@@ -68,7 +79,11 @@ pub(crate) fn builtin_catalog() -> Catalog {
     let mut checker = Checker::new(catalog, vec![&source.text]);
     checker.diagnostics = diagnostics;
     checker.declare_all(&statements);
-    assert!(checker.diagnostics.is_empty(), "built-in catalogue: {:?}", checker.diagnostics);
+    assert!(
+        checker.diagnostics.is_empty(),
+        "built-in catalogue: {:?}",
+        checker.diagnostics
+    );
     checker.catalog
 }
 
@@ -117,6 +132,8 @@ pub struct Checker<'a> {
     let_depth: usize,
     /// Lets in the order in which they were checked: each after those that it reads.
     let_order: Vec<LetId>,
+    /// The aggregates of the `by` whose columns are being checked.
+    group: Option<query::Group>,
     /// While positive, what is reported is thrown away.
     quiet: u32,
 }
@@ -137,6 +154,7 @@ impl<'a> Checker<'a> {
             in_query: false,
             let_depth: 0,
             let_order: Vec::new(),
+            group: None,
             quiet: 0,
         }
     }
@@ -149,7 +167,18 @@ impl<'a> Checker<'a> {
 
     /// The source text of a span.
     fn text(&self, span: Span) -> &'a str {
-        self.texts.get(span.file as usize).map_or("", |text| span.of(text))
+        self.texts
+            .get(span.file as usize)
+            .map_or("", |text| span.of(text))
+    }
+
+    /// The first line of a statement.
+    fn head(&self, span: Span) -> Span {
+        let line = self.text(span).lines().next().unwrap_or_default();
+        Span {
+            end: span.start + line.len() as u32,
+            ..span
+        }
     }
 
     /// Reports something that parses and means nothing yet.
@@ -185,22 +214,27 @@ impl<'a> Checker<'a> {
                     let watch = checker.watch(watch, statement);
                     program.watches.push(watch);
                 }
-                StatementKind::Suppress { targets, while_, max, reason } => {
+                StatementKind::Suppress {
+                    targets,
+                    while_,
+                    max,
+                    reason,
+                } => {
                     let suppress = checker.suppress(targets, while_, max, reason, statement);
                     program.suppressions.push(suppress);
                 }
                 StatementKind::Gate(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`gate {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Maintenance(name) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("`maintenance {}`", name.text),
                     "leave the statement out",
                 ),
                 StatementKind::Test(title) => checker.not_yet(
-                    statement.span,
+                    checker.head(statement.span),
                     &format!("the test \"{title}\""),
                     "leave the statement out",
                 ),
@@ -214,7 +248,10 @@ impl<'a> Checker<'a> {
         program.lets = self
             .lets
             .iter()
-            .map(|slot| ir::Let { name: slot.name.clone(), value: slot.value.clone() })
+            .map(|slot| ir::Let {
+                name: slot.name.clone(),
+                value: slot.value.clone(),
+            })
             .collect();
         program.params = std::mem::take(&mut self.params);
         program.catalog = std::mem::take(&mut self.catalog);

@@ -23,10 +23,11 @@ impl<'p> Parts<'p> {
         self.0.extend(event.filter.as_deref());
     }
     fn message(&mut self, message: &'p Template) {
-        self.0.extend(message.parts.iter().filter_map(|part| match part {
-            TemplatePart::Expr(expr) => Some(expr),
-            TemplatePart::Text(_) => None,
-        }));
+        self.0
+            .extend(message.parts.iter().filter_map(|part| match part {
+                TemplatePart::Expr(expr) => Some(expr),
+                TemplatePart::Text(_) => None,
+            }));
     }
     fn uses(&self, lets: &[Uses]) -> Uses {
         let mut uses = Uses::default();
@@ -51,12 +52,19 @@ fn rule_parts(rule: &crate::ir::Rule) -> Parts<'_> {
 
 fn watch_parts(watch: &crate::ir::Watch) -> Parts<'_> {
     let mut parts = Parts::default();
-    watch.on.iter().chain(&watch.cancel).for_each(|event| parts.event(event));
+    watch
+        .on
+        .iter()
+        .chain(&watch.cancel)
+        .for_each(|event| parts.event(event));
     for clause in [&watch.where_, &watch.ready, &watch.down] {
         parts.maybe(clause.as_ref());
     }
     parts.maybe(Some(&watch.verify));
-    for action in [&watch.done, &watch.idle, &watch.overdue, &watch.unverified].into_iter().flatten() {
+    for action in [&watch.done, &watch.idle, &watch.overdue, &watch.unverified]
+        .into_iter()
+        .flatten()
+    {
         parts.message(&action.message);
     }
     parts
@@ -140,13 +148,17 @@ impl Checker<'_> {
         };
         let edges = |uses: &Uses| -> Vec<usize> {
             let watch = uses.watches.iter().map(|id| id.index());
-            watch.chain(uses.rules.iter().map(|id| watches + id.index())).collect()
+            watch
+                .chain(uses.rules.iter().map(|id| watches + id.index()))
+                .collect()
         };
         for (at, watch) in program.watches.iter().enumerate() {
             let reads = edges(&watch_parts(watch).uses(&lets));
             graph.names.push(format!("watch {}", watch.name));
             graph.spans.push(watch.span);
-            graph.reads.push(reads.into_iter().filter(|read| *read != at).collect());
+            graph
+                .reads
+                .push(reads.into_iter().filter(|read| *read != at).collect());
         }
         for rule in &program.rules {
             graph.names.push(format!("rule {}", rule.name));
@@ -163,15 +175,17 @@ impl Checker<'_> {
         }
         for at in 0..graph.state.len() {
             if let Some(cycle) = graph.visit(at) {
-                let names: Vec<&str> =
-                    cycle.iter().chain(cycle.first()).map(|n| graph.names[*n].as_str()).collect();
+                let names: Vec<&str> = cycle
+                    .iter()
+                    .chain(cycle.first())
+                    .map(|n| graph.names[*n].as_str())
+                    .collect();
                 let first = cycle.iter().copied().min().unwrap_or(at);
                 let span = graph.spans[first];
-                let line = self.text(span).lines().next().unwrap_or_default().len() as u32;
                 self.report(
                     Diagnostic::error(
                         "cycle",
-                        Span { end: span.start + line, ..span },
+                        self.head(span),
                         format!("these need each other's result: {}", names.join(" → ")),
                         "the circle goes through here",
                     )
@@ -186,8 +200,12 @@ impl Checker<'_> {
             .filter(|n| **n >= watches)
             .map(|n| RuleId((*n - watches) as u32))
             .collect();
-        program.watch_order =
-            graph.order.iter().filter(|n| **n < watches).map(|n| WatchId(*n as u32)).collect();
+        program.watch_order = graph
+            .order
+            .iter()
+            .filter(|n| **n < watches)
+            .map(|n| WatchId(*n as u32))
+            .collect();
         if let Some(offline) = program.offline {
             let value = program.lets[offline.index()].value.clone();
             self.want(value, &Type::Bool, "`let offline`, which watches rely on,");

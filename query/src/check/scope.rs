@@ -33,6 +33,8 @@ pub struct Scope {
     pub aggregate: Option<(FamilyId, u8)>,
     /// Columns of the rows of a query's stage.
     pub columns: Vec<Column>,
+    /// Which of the columns are ratios of equal units.
+    pub ratios: Vec<bool>,
     /// The instance of a query's row, while its rows still have one.
     pub row: Option<FamilyId>,
     /// The rows of a query have lost their device.
@@ -51,17 +53,29 @@ impl Thing {
                     return Some((Node::InstanceKey(*slot), Type::Text));
                 }
                 let (signal, found) = catalog.fields(*family).find(|(_, s)| s.field == name)?;
-                let node = Node::Signal { signal, key: Key::Slot(*slot) };
+                let node = Node::Signal {
+                    signal,
+                    key: Key::Slot(*slot),
+                };
                 Some((node, found.ty.clone()))
             }
             Thing::Event(kinds, slot) => {
                 let slot = *slot;
                 if name == "time" {
-                    return Some((Node::Event { slot, field: EventField::Time }, Type::Time));
+                    return Some((
+                        Node::Event {
+                            slot,
+                            field: EventField::Time,
+                        },
+                        Type::Time,
+                    ));
                 }
                 let mut types = kinds.iter().map(|kind| {
                     let fields = catalog.event_fields(*kind);
-                    fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty)
+                    fields
+                        .iter()
+                        .find(|(field, _)| field == name)
+                        .map(|(_, ty)| ty)
                 });
                 let ty = types.next()??;
                 if types.any(|other| other != Some(ty)) {
@@ -78,11 +92,18 @@ impl Thing {
         match self {
             Thing::Instance(family, _) => {
                 let fields = catalog.fields(*family).map(|(_, s)| s.field.clone());
-                fields.chain([catalog.family_decl(*family).key.clone()]).collect()
+                fields
+                    .chain([catalog.family_decl(*family).key.clone()])
+                    .collect()
             }
             Thing::Event(kinds, _) => kinds
                 .first()
-                .map(|kind| catalog.event_fields(*kind).iter().map(|(name, _)| name.clone()))
+                .map(|kind| {
+                    catalog
+                        .event_fields(*kind)
+                        .iter()
+                        .map(|(name, _)| name.clone())
+                })
                 .into_iter()
                 .flatten()
                 .chain(["time".into()])
@@ -93,10 +114,14 @@ impl Thing {
     /// "instance of `service`", "event `patch.failed`".
     pub fn describe(&self, catalog: &Catalog) -> String {
         match self {
-            Thing::Instance(family, _) => format!("an instance of `{}`", catalog.family_decl(*family).name),
+            Thing::Instance(family, _) => {
+                format!("an instance of `{}`", catalog.family_decl(*family).name)
+            }
             Thing::Event(kinds, _) => {
-                let names: Vec<String> =
-                    kinds.iter().map(|kind| format!("`{}`", catalog.event_name(*kind))).collect();
+                let names: Vec<String> = kinds
+                    .iter()
+                    .map(|kind| format!("`{}`", catalog.event_name(*kind)))
+                    .collect();
                 format!("an event {}", names.join(" or "))
             }
         }
@@ -130,7 +155,11 @@ impl Checker<'_> {
 
     /// A member of the innermost brackets, or a column.
     pub fn implicit(&self, name: &Ident) -> Option<Expr> {
-        let of = |(node, ty)| Expr { node, ty, span: name.span };
+        let of = |(node, ty)| Expr {
+            node,
+            ty,
+            span: name.span,
+        };
         for thing in self.scope.implicit.iter().rev() {
             if let Some(found) = thing.member(&self.catalog, &name.text) {
                 return Some(of(found));
@@ -142,19 +171,38 @@ impl Checker<'_> {
         {
             return Some(of(found));
         }
-        let at = self.scope.columns.iter().position(|c| c.name == name.text)?;
+        // So is a plain signal, and a label, which may have been another then; the identity never changes.
+        let past = self.catalog.plain(&name.text).is_some()
+            || self.catalog.labels.contains(&name.text)
+                && !matches!(name.text.as_str(), "client" | "device");
+        if self.scope.temporal > 0 && past {
+            return None;
+        }
+        let at = self
+            .scope
+            .columns
+            .iter()
+            .position(|c| c.name == name.text)?;
         let ty = self.scope.columns[at].ty.clone();
-        Some(Expr { node: Node::Column(at as u32), ty, span: name.span })
+        Some(Expr {
+            node: Node::Column(at as u32),
+            ty,
+            span: name.span,
+        })
     }
 
     /// What a binder stands for.
     pub fn binder(&self, name: &str) -> Option<&Thing> {
-        self.scope.binders.iter().rev().find(|(binder, _)| binder == name).map(|(_, thing)| thing)
+        self.scope
+            .binders
+            .iter()
+            .rev()
+            .find(|(binder, _)| binder == name)
+            .map(|(_, thing)| thing)
     }
 
     /// Whether this name is taken before families are looked at.
     pub fn shadows_family(&self, name: &str) -> bool {
         self.binder(name).is_some() || self.names.contains_key(name)
     }
-
 }

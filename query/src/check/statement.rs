@@ -19,11 +19,16 @@ impl Checker<'_> {
             MessagePart::Text(text) => TemplatePart::Text(text.into()),
             MessagePart::Expr(value) => TemplatePart::Expr(self.expr(value)),
         });
-        Template { parts: parts.collect() }
+        Template {
+            parts: parts.collect(),
+        }
     }
 
     fn action(&mut self, action: &ast::Action) -> Action {
-        Action { severity: action.severity, message: self.message(&action.message) }
+        Action {
+            severity: action.severity,
+            message: self.message(&action.message),
+        }
     }
 
     /// Reports the options that come later; the others are given back.
@@ -68,16 +73,25 @@ impl Checker<'_> {
             clear: None,
             unknown: OnUnknown::default(),
             key: None,
-            action: Action { severity: rule.action.severity, message: Template::default() },
+            action: Action {
+                severity: rule.action.severity,
+                message: Template::default(),
+            },
             text: statement.text.clone(),
             span: statement.span,
         };
         if let ast::Scope::By(span) = &rule.scope {
-            self.not_yet(*span, "a rule by groups", "leave the rule out, or make it one per device");
+            self.not_yet(
+                *span,
+                "a rule by groups",
+                "leave the rule out, or make it one per device",
+            );
             return checked;
         }
         self.fresh(|c| {
-            let Some(scope) = c.rule_scope(&rule.scope) else { return };
+            let Some(scope) = c.rule_scope(&rule.scope) else {
+                return;
+            };
             let on = matches!(scope, Scope::On { .. });
             checked.scope = scope;
             checked.where_ = rule.where_.as_ref().map(|e| c.condition(e, "`where`"));
@@ -119,10 +133,18 @@ impl Checker<'_> {
             ast::Scope::Device | ast::Scope::By(_) => Some(Scope::Device),
             ast::Scope::Each(family, binder) => {
                 let Some(id) = self.catalog.family(&family.text) else {
-                    let names: Vec<SmolStr> = self.catalog.families.iter().map(|f| f.name.clone()).collect();
+                    let names: Vec<SmolStr> = self
+                        .catalog
+                        .families
+                        .iter()
+                        .map(|f| f.name.clone())
+                        .collect();
                     let hint = match nearest(&family.text, names.iter().map(SmolStr::as_str)) {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("declare it: `signal {}[key].field gauge number`", family.text),
+                        None => format!(
+                            "declare it: `signal {}[key].field gauge number`",
+                            family.text
+                        ),
                     };
                     self.report(
                         Diagnostic::error(
@@ -205,7 +227,11 @@ impl Checker<'_> {
             };
             for (word, action) in &watch.outcomes {
                 for (option, span) in c.options(action) {
-                    let option = if matches!(option, OptionKind::Key(_)) { "key" } else { "unknown" };
+                    let option = if matches!(option, OptionKind::Key(_)) {
+                        "key"
+                    } else {
+                        "unknown"
+                    };
                     c.report(Diagnostic::error(
                         "clause",
                         span,
@@ -221,7 +247,8 @@ impl Checker<'_> {
                             "a watch without `back` is never overdue",
                             "cannot happen",
                         )
-                        .hint("add `back within 30m`, or remove this outcome"),
+                        .hint("add `back within 30m`, or remove this outcome")
+                        .warning(),
                     );
                 }
                 let action = Some(c.action(action));
@@ -240,7 +267,13 @@ impl Checker<'_> {
     }
 
     /// A clause's duration, or an error that it is missing.
-    fn required(&mut self, dur: Option<&ast::Dur>, name: &Ident, clause: &str, example: &str) -> Dur {
+    fn required(
+        &mut self,
+        dur: Option<&ast::Dur>,
+        name: &Ident,
+        clause: &str,
+        example: &str,
+    ) -> Dur {
         match dur {
             Some(dur) => self.dur(dur),
             None => {

@@ -11,14 +11,30 @@ use crate::value::{Measure, Type, Unit, Value};
 
 /// An expression in error: fits everywhere, so that one mistake is reported once.
 pub fn broken(span: Span) -> Expr {
-    Expr { node: Node::Literal(Value::Unknown), ty: Type::Any, span }
+    Expr {
+        node: Node::Literal(Value::Unknown),
+        ty: Type::Any,
+        span,
+    }
 }
 
 /// `expr` times or divided by 100.
 fn hundred(expr: Expr, op: ArithOp, ty: Type) -> Expr {
     let span = expr.span;
-    let right = Expr { node: Node::Literal(Value::Number(100.0)), ty: Type::PLAIN, span };
-    Expr { node: Node::Arith { op, left: Box::new(expr), right: Box::new(right) }, ty, span }
+    let right = Expr {
+        node: Node::Literal(Value::Number(100.0)),
+        ty: Type::PLAIN,
+        span,
+    };
+    Expr {
+        node: Node::Arith {
+            op,
+            left: Box::new(expr),
+            right: Box::new(right),
+        },
+        ty,
+        span,
+    }
 }
 
 /// Both fit together as they are.
@@ -44,25 +60,40 @@ impl Checker<'_> {
             return false;
         }
         match &expr.node {
-            Node::Arith { op: ArithOp::Divide, left, right } => {
+            Node::Arith {
+                op: ArithOp::Divide,
+                left,
+                right,
+            } => {
                 left.ty == right.ty && !matches!(right.node, Node::Literal(_))
                     || self.is_ratio(left)
             }
             Node::Arith { left, right, .. } => self.is_ratio(left) || self.is_ratio(right),
             Node::Window { func, value, .. } => {
-                !matches!(func, WindowFunc::Count | WindowFunc::Changes | WindowFunc::Rate)
-                    && self.is_ratio(value)
+                !matches!(
+                    func,
+                    WindowFunc::Count | WindowFunc::Changes | WindowFunc::Rate
+                ) && self.is_ratio(value)
             }
-            Node::Quantify { value: Some(value), .. } => self.is_ratio(value),
+            Node::Quantify {
+                value: Some(value), ..
+            } => self.is_ratio(value),
             Node::Negate(value) | Node::At { value, .. } => self.is_ratio(value),
             Node::Coalesce(a, b) => self.is_ratio(a) || self.is_ratio(b),
             Node::Let(id) => self.let_is_ratio(*id),
+            Node::Column(at) => self.scope.ratios.get(*at as usize) == Some(&true),
             _ => false,
         }
     }
 
     /// Makes two sides fit, or reports that they do not; `verb` is what joins them ("compared with").
-    pub fn agree(&mut self, left: Expr, right: Expr, verb: &str, span: Span) -> Option<(Expr, Expr)> {
+    pub fn agree(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        verb: &str,
+        span: Span,
+    ) -> Option<(Expr, Expr)> {
         if same(&left.ty, &right.ty) {
             return Some((left, right));
         }
@@ -73,13 +104,17 @@ impl Checker<'_> {
             return Some((left, hundred(right, ArithOp::Multiply, Type::PERCENT)));
         }
         let (a, b) = (left.ty.word(), right.ty.word());
+        let numbers = unit(&left).is_some() && unit(&right).is_some();
         let mut error = Diagnostic::error(
-            "unit",
+            if numbers { "unit" } else { "type" },
             span,
             format!("{a} {verb} {b}"),
             format!("{a} on the left, {b} on the right"),
         );
-        if let Some(hint) = self.unit_hint(&left, &right).or_else(|| self.unit_hint(&right, &left)) {
+        if let Some(hint) = self
+            .unit_hint(&left, &right)
+            .or_else(|| self.unit_hint(&right, &left))
+        {
             error = error.hint(hint);
         }
         self.report(error);
@@ -107,7 +142,9 @@ impl Checker<'_> {
             }
             return Some("a percent is a share: divide by the whole".to_string());
         }
-        if let (Node::Literal(Value::Number(_)), Type::Number(Unit::PLAIN)) = (&wrong.node, &wrong.ty) {
+        if let (Node::Literal(Value::Number(_)), Type::Number(Unit::PLAIN)) =
+            (&wrong.node, &wrong.ty)
+        {
             let written = self.text(wrong.span);
             return match &other.ty {
                 Type::Number(unit) if unit.per_second && unit.measure == Measure::Bytes => {
@@ -115,8 +152,12 @@ impl Checker<'_> {
                 }
                 Type::Number(unit) => match unit.measure {
                     Measure::Percent => Some(format!("did you mean `{written}%`?")),
-                    Measure::Bytes => Some(format!("give it a unit: `{written}MiB` or `{written}GB`")),
-                    Measure::Duration => Some(format!("give it a unit: `{written}s`, `{written}m` or `{written}h`")),
+                    Measure::Bytes => {
+                        Some(format!("give it a unit: `{written}MiB` or `{written}GB`"))
+                    }
+                    Measure::Duration => Some(format!(
+                        "give it a unit: `{written}s`, `{written}m` or `{written}h`"
+                    )),
                     Measure::Plain => None,
                 },
                 Type::Text => Some(format!("a text stands in double quotes: `\"{written}\"`")),
@@ -124,7 +165,9 @@ impl Checker<'_> {
             };
         }
         match (&other.ty, &wrong.ty, &wrong.node) {
-            (Type::Bool, Type::Text, Node::Literal(Value::Text(text))) if text == "true" || text == "false" => {
+            (Type::Bool, Type::Text, Node::Literal(Value::Text(text)))
+                if text == "true" || text == "false" =>
+            {
                 Some(format!("write `{text}` without quotes"))
             }
             (Type::Time, Type::Text, Node::Literal(_)) => {
@@ -138,21 +181,40 @@ impl Checker<'_> {
     /// `left op right` as a bool.
     pub fn compare(&mut self, op: CompareOp, left: Expr, right: Expr, span: Span) -> Expr {
         let Some((left, right)) = self.agree(left, right, "compared with", span) else {
-            return Expr { ty: Type::Bool, ..broken(span) };
+            return Expr {
+                ty: Type::Bool,
+                ..broken(span)
+            };
         };
         let ordered = !matches!(op, CompareOp::Equal | CompareOp::NotEqual);
-        let ty = if left.ty == Type::Any { &right.ty } else { &left.ty };
+        let ty = if left.ty == Type::Any {
+            &right.ty
+        } else {
+            &left.ty
+        };
         if ordered && matches!(ty, Type::Bool | Type::List(_)) || matches!(ty, Type::List(_)) {
-            let word = ty.word();
+            let phrase = ty.phrase();
             self.report(Diagnostic::error(
                 "type",
                 span,
-                format!("a {word} cannot be compared this way"),
-                if ordered { "needs numbers, times or texts" } else { "needs single values" },
+                format!("{phrase} cannot be compared this way"),
+                if ordered {
+                    "needs numbers, times or texts"
+                } else {
+                    "needs single values"
+                },
             ));
         }
-        let node = Node::Compare { op, left: Box::new(left), right: Box::new(right) };
-        Expr { node, ty: Type::Bool, span }
+        let node = Node::Compare {
+            op,
+            left: Box::new(left),
+            right: Box::new(right),
+        };
+        Expr {
+            node,
+            ty: Type::Bool,
+            span,
+        }
     }
 
     /// `left op right` with the unit that comes out.
@@ -187,14 +249,21 @@ impl Checker<'_> {
         if unit(&left).is_none() || unit(&right).is_none() {
             let (a, b) = (left.ty.word(), right.ty.word());
             let text = left.ty == Type::Text || right.ty == Type::Text;
-            let mut error = Diagnostic::error("type", span, format!("{a} {verb} {b}"), "needs numbers or times");
+            let mut error = Diagnostic::error(
+                "type",
+                span,
+                format!("{a} {verb} {b}"),
+                "needs numbers or times",
+            );
             if text {
                 error = error.hint("texts are joined in messages: \"{a} {b}\"");
             }
             self.report(error);
             return broken(span);
         }
-        let Some((left, right)) = self.agree(left, right, verb, span) else { return broken(span) };
+        let Some((left, right)) = self.agree(left, right, verb, span) else {
+            return broken(span);
+        };
         let ty = left.ty.clone();
         arith(op, left, right, ty, span)
     }
@@ -212,8 +281,14 @@ impl Checker<'_> {
         };
         let divide = op == ArithOp::Divide;
         let plain = |u: Unit| u == Unit::PLAIN;
-        let once = |u: Unit| Unit { per_second: false, ..u };
-        let rate = |u: Unit| Unit { per_second: true, ..u };
+        let once = |u: Unit| Unit {
+            per_second: false,
+            ..u
+        };
+        let rate = |u: Unit| Unit {
+            per_second: true,
+            ..u
+        };
         let out = if divide && a == b {
             Some(Unit::PLAIN)
         } else if plain(b) {
@@ -222,10 +297,22 @@ impl Checker<'_> {
             Some(b)
         } else if a == Unit::PERCENT && !divide {
             let ty = Type::Number(b);
-            return arith(op, hundred(left, ArithOp::Divide, Type::PLAIN), right, ty, span);
+            return arith(
+                op,
+                hundred(left, ArithOp::Divide, Type::PLAIN),
+                right,
+                ty,
+                span,
+            );
         } else if b == Unit::PERCENT {
             let ty = Type::Number(a);
-            return arith(op, left, hundred(right, ArithOp::Divide, Type::PLAIN), ty, span);
+            return arith(
+                op,
+                left,
+                hundred(right, ArithOp::Divide, Type::PLAIN),
+                ty,
+                span,
+            );
         } else if divide && b == Unit::DURATION && !a.per_second {
             Some(rate(a))
         } else if divide && b.per_second && a == once(b) {
@@ -263,8 +350,12 @@ impl Checker<'_> {
         let mut error = Diagnostic::error(
             "type",
             expr.span,
-            format!("{what} must be a {}, this is a {}", wanted.word(), expr.ty.word()),
-            format!("a {}", expr.ty.word()),
+            format!(
+                "{what} must be {}, this is {}",
+                wanted.phrase(),
+                expr.ty.phrase()
+            ),
+            expr.ty.phrase(),
         );
         if *wanted == Type::Bool {
             error = error.hint(match &expr.ty {
@@ -279,5 +370,13 @@ impl Checker<'_> {
 }
 
 fn arith(op: ArithOp, left: Expr, right: Expr, ty: Type, span: Span) -> Expr {
-    Expr { node: Node::Arith { op, left: Box::new(left), right: Box::new(right) }, ty, span }
+    Expr {
+        node: Node::Arith {
+            op,
+            left: Box::new(left),
+            right: Box::new(right),
+        },
+        ty,
+        span,
+    }
 }

@@ -44,8 +44,17 @@ pub fn children(expr: &Expr) -> Vec<&Expr> {
             found.extend(event.filter.as_deref());
             found.extend(anchored(anchor));
         }
-        Node::Quantify { filter, value, listed, .. } => {
-            found.extend([filter, value, listed].into_iter().filter_map(|e| e.as_deref()));
+        Node::Quantify {
+            filter,
+            value,
+            listed,
+            ..
+        } => {
+            found.extend(
+                [filter, value, listed]
+                    .into_iter()
+                    .filter_map(|e| e.as_deref()),
+            );
         }
     }
     found
@@ -94,7 +103,9 @@ impl Uses {
         let mut all = self.clone();
         let mut open: Vec<LetId> = self.lets.iter().copied().collect();
         while let Some(id) = open.pop() {
-            let Some(inner) = lets.get(id.index()) else { continue };
+            let Some(inner) = lets.get(id.index()) else {
+                continue;
+            };
             all.watches.extend(&inner.watches);
             all.rules.extend(&inner.rules);
             for next in &inner.lets {
@@ -127,5 +138,8 @@ pub fn size(expr: &Expr, of_let: &impl Fn(LetId) -> Size) -> Size {
         total.height = total.height.max(inner.height);
         total.nodes = total.nodes.saturating_add(inner.nodes);
     }
-    Size { height: total.height + 1, nodes: total.nodes.saturating_add(1) }
+    Size {
+        height: total.height + 1,
+        nodes: total.nodes.saturating_add(1),
+    }
 }

@@ -79,12 +79,13 @@ impl Scope<'_> {
                     return Err(Known::new(Value::Unknown, known.since, known.until));
                 };
                 let (from, to) = match anchor {
+                    // Only queries have it, and they look back on what followed a row.
                     Anchor::After(_) => (instant - 1, instant.saturating_add(span) - 1),
-                    _ => (instant.saturating_sub(span), instant),
+                    _ => (instant.saturating_sub(span), instant.min(at)),
                 };
                 Ok(Frame {
                     from,
-                    to: to.min(at),
+                    to,
                     span,
                     since: since.max(known.since),
                     until: until.min(known.until),

@@ -63,7 +63,10 @@ pub(super) enum Target {
         columns: Vec<SmolStr>,
         patch: Option<SmolStr>,
     },
-    Report { interval: Option<ColumnId>, imported: Option<ColumnId> },
+    Report {
+        interval: Option<ColumnId>,
+        imported: Option<ColumnId>,
+    },
     Label,
     /// An event of a kind that the catalogue does not know: it only counts.
     OtherEvent,
@@ -137,8 +140,16 @@ impl Mapping {
             TableKind::System => match name {
                 names::REPORT => {
                     let columns: Vec<&str> = columns.collect();
-                    let find = |name: &str| columns.iter().position(|c| *c == name).map(|at| ColumnId(at as u32));
-                    Target::Report { interval: find(names::INTERVAL), imported: find(names::IMPORTED) }
+                    let find = |name: &str| {
+                        columns
+                            .iter()
+                            .position(|c| *c == name)
+                            .map(|at| ColumnId(at as u32))
+                    };
+                    Target::Report {
+                        interval: find(names::INTERVAL),
+                        imported: find(names::IMPORTED),
+                    }
                 }
                 names::LABEL => Target::Label,
                 _ => Target::Nothing,
@@ -149,9 +160,13 @@ impl Mapping {
     /// Whether these rows came by bulk import.
     pub fn is_import(&self, rows: &[Row]) -> bool {
         rows.iter().any(|row| match self.target(row.table) {
-            Target::Report { imported: Some(column), .. } => {
-                row.cells.iter().any(|(c, v)| c == column && *v == storage::Value::Bool(true))
-            }
+            Target::Report {
+                imported: Some(column),
+                ..
+            } => row
+                .cells
+                .iter()
+                .any(|(c, v)| c == column && *v == storage::Value::Bool(true)),
             _ => false,
         })
     }

@@ -14,9 +14,14 @@ use nom::Parser;
 use nom::multi::separated_list0;
 
 /// Makes an expression, bounding its size and height.
-fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Expr> {
+#[inline(never)]
+fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Box<Expr>> {
     rest.count()?;
-    let height = 1 + children(&kind).into_iter().map(|e| e.height).max().unwrap_or(0);
+    let height = 1 + children(&kind)
+        .into_iter()
+        .map(|e| e.height)
+        .max()
+        .unwrap_or(0);
     if height as usize > TREE_HEIGHT_MAX {
         return rest.fatal(
             Diagnostic::error(
@@ -28,20 +33,35 @@ fn make<'a>(rest: Tokens<'a>, kind: Kind, span: Span) -> Step<'a, Expr> {
             .hint("name parts of it with `let`"),
         );
     }
-    Ok((rest, Expr { kind, span, height, grouped: false }))
+    Ok((
+        rest,
+        Box::new(Expr {
+            kind,
+            span,
+            height,
+            grouped: false,
+        }),
+    ))
 }
 
 /// The direct subexpressions.
 pub fn children(kind: &Kind) -> Vec<&Expr> {
     fn of_path(path: &Path) -> Vec<&Expr> {
-        path.parts.iter().filter_map(|p| p.filter.as_deref()).collect()
+        path.parts
+            .iter()
+            .filter_map(|p| p.filter.as_deref())
+            .collect()
     }
     match kind {
         Kind::Literal(_) => Vec::new(),
         Kind::List(items) | Kind::And(items) | Kind::Or(items) => items.iter().collect(),
-        Kind::Path(path) | Kind::Within(path, ..) => of_path(path),
+        Kind::Path(path) => of_path(path),
+        Kind::Within(path, ..) => of_path(path),
         Kind::Call(call) => {
-            let anchor = call.over.iter().filter_map(|o| o.anchor.as_ref().map(|a| &*a.1));
+            let anchor = call
+                .over
+                .iter()
+                .filter_map(|o| o.anchor.as_ref().map(|a| &*a.1));
             call.args.iter().chain(anchor).collect()
         }
         Kind::Not(a) | Kind::Negate(a) | Kind::IsKnown(a, _) | Kind::For(a, _) => vec![a],
@@ -56,77 +76,81 @@ pub fn children(kind: &Kind) -> Vec<&Expr> {
 
 /// `expr = or ["for" dur]`
 pub fn expr(input: Tokens<'_>) -> Step<'_, Expr> {
+    boxed(input).map(|(rest, value)| (rest, *value))
+}
+
+fn boxed(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     nested(input, |input| {
         let (rest, value) = or(input)?;
         if rest.word() != Some("for") {
             return Ok((rest, value));
         }
         let (after, dur) = dur(rest.advance())?;
-        if let Some(joined @ ("or" | "and")) = after.word() {
-            return after.fatal(
-                Diagnostic::error(
-                    "for",
-                    after.span(),
-                    format!("`for` ends an expression, `{joined}` cannot follow it"),
-                    "it is not clear what the duration covers",
-                )
-                .also(rest.span().to(dur.span), "this covers everything before it")
-                .hint(format!(
-                    "put parentheses around what must last: `(a for 5m) {joined} (b for 5m)` or `(a {joined} b) for 5m`"
-                )),
-            );
+        if let Some(joined @ ("or" | "and" | "for")) = after.word() {
+            return after_for(after, joined, rest.span().to(dur.span));
         }
-        if after.word() == Some("for") {
-            return after.fatal(
-                Diagnostic::error("for", after.span(), "an expression has one `for`", "a second one")
-                    .hint("put parentheses around the first"),
-            );
-        }
-        make(after, Kind::For(Box::new(value), dur), after.since(input))
+        make(after, Kind::For(value, Box::new(dur)), after.since(input))
     })
+}
+
+/// What stands after `for D` and cannot.
+#[cold]
+fn after_for<'a>(after: Tokens<'a>, joined: &str, covered: Span) -> Step<'a, Box<Expr>> {
+    let error = Diagnostic::error(
+        "for",
+        after.span(),
+        format!("`for` ends an expression, `{joined}` cannot follow it"),
+        "it is not clear what the duration covers",
+    );
+    let joined = if joined == "for" { "and" } else { joined };
+    after.fatal(error.also(covered, "this covers everything before it").hint(format!(
+        "put parentheses around what must last: `(a for 5m) {joined} (b for 5m)` or `(a {joined} b) for 5m`"
+    )))
 }
 
 /// `a op b op c …` as one node.
 fn joined<'a>(
     input: Tokens<'a>,
     operator: &'static str,
-    part: fn(Tokens<'a>) -> Step<'a, Expr>,
+    part: fn(Tokens<'a>) -> Step<'a, Box<Expr>>,
     kind: fn(Vec<Expr>) -> Kind,
-) -> Step<'a, Expr> {
+) -> Step<'a, Box<Expr>> {
     let (mut rest, first) = part(input)?;
-    let mut items = vec![first];
+    let mut items = vec![*first];
     while rest.word() == Some(operator) {
         let (after, next) = part(rest.advance())?;
-        items.push(next);
+        items.push(*next);
         rest = after;
     }
     rest.note(Expect::Kind("an operator"));
     if items.len() == 1 {
-        return Ok((rest, items.remove(0)));
+        return Ok((rest, Box::new(items.remove(0))));
     }
     make(rest, kind(items), rest.since(input))
 }
 
-fn or(input: Tokens<'_>) -> Step<'_, Expr> {
+fn or(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     joined(input, "or", and, Kind::Or)
 }
 
-fn and(input: Tokens<'_>) -> Step<'_, Expr> {
+fn and(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     joined(input, "and", not, Kind::And)
 }
 
-fn not(input: Tokens<'_>) -> Step<'_, Expr> {
+fn not(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     if input.word() != Some("not") {
         return predicate(input);
     }
     nested(input, |input| {
         let (rest, value) = not(input.advance())?;
-        make(rest, Kind::Not(Box::new(value)), rest.since(input))
+        make(rest, Kind::Not(value), rest.since(input))
     })
 }
 
 fn comparison(input: Tokens<'_>) -> Option<CompareOp> {
-    let Tok::Symbol(symbol) = input.next().tok else { return None };
+    let Tok::Symbol(symbol) = input.next().tok else {
+        return None;
+    };
     Some(match symbol {
         "=" => CompareOp::Equal,
         "!=" => CompareOp::NotEqual,
@@ -138,29 +162,29 @@ fn comparison(input: Tokens<'_>) -> Option<CompareOp> {
     })
 }
 
-fn predicate(input: Tokens<'_>) -> Step<'_, Expr> {
+fn predicate(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     if input.word() == Some("no") {
         let (rest, event) = path(input.advance())?;
         let (rest, _) = word("within")(rest)?;
         let (rest, dur) = dur(rest)?;
-        return make(rest, Kind::Within(event, dur, true), rest.since(input));
+        return make(
+            rest,
+            Kind::Within(Box::new(event), Box::new(dur), true),
+            rest.since(input),
+        );
     }
     let (rest, left) = sum(input)?;
     let (rest, value) = match rest.word() {
         Some("within") => {
             let Kind::Path(event) = left.kind else {
-                return rest.fatal(
-                    Diagnostic::error(
-                        "within",
-                        left.span,
-                        "only an event can happen within a time",
-                        "expected the name of an event",
-                    )
-                    .hint("a condition lasts: write `… for 5m`"),
-                );
+                return not_an_event(rest, left.span);
             };
             let (rest, dur) = dur(rest.advance())?;
-            make(rest, Kind::Within(event, dur, false), rest.since(input))?
+            make(
+                rest,
+                Kind::Within(Box::new(event), Box::new(dur), false),
+                rest.since(input),
+            )?
         }
         Some("in") => membership(input, rest.advance(), left, false)?,
         Some("not") if matches!(&rest.second().tok, Tok::Name(w) if w == "in") => {
@@ -173,39 +197,62 @@ fn predicate(input: Tokens<'_>) -> Step<'_, Expr> {
                 _ => (rest, false),
             };
             let (rest, _) = word("known")(rest)?;
-            make(rest, Kind::IsKnown(Box::new(left), negated), rest.since(input))?
+            make(rest, Kind::IsKnown(left, negated), rest.since(input))?
         }
         _ if rest.is_symbol("~") => {
             let (rest, right) = sum(rest.advance())?;
-            let kind = Kind::Matches(Box::new(left), Box::new(right));
+            let kind = Kind::Matches(left, right);
             make(rest, kind, rest.since(input))?
         }
         _ => match comparison(rest) {
             Some(op) => {
                 let (rest, right) = sum(rest.advance())?;
-                let kind = Kind::Compare(op, Box::new(left), Box::new(right));
+                let kind = Kind::Compare(op, left, right);
                 make(rest, kind, rest.since(input))?
             }
             None => (rest, left),
         },
     };
     if matches!(value.kind, Kind::Compare(..)) && comparison(rest).is_some() {
-        return rest.fatal(
-            Diagnostic::error("compare", rest.span(), "comparisons do not chain", "a second comparison")
-                .hint("join two comparisons with `and`"),
-        );
+        return chained(rest);
     }
     Ok((rest, value))
+}
+
+#[cold]
+fn not_an_event(rest: Tokens<'_>, span: Span) -> Step<'_, Box<Expr>> {
+    rest.fatal(
+        Diagnostic::error(
+            "within",
+            span,
+            "only an event can happen within a time",
+            "expected the name of an event",
+        )
+        .hint("a condition lasts: write `… for 5m`"),
+    )
+}
+
+#[cold]
+fn chained(rest: Tokens<'_>) -> Step<'_, Box<Expr>> {
+    rest.fatal(
+        Diagnostic::error(
+            "compare",
+            rest.span(),
+            "comparisons do not chain",
+            "a second comparison",
+        )
+        .hint("join two comparisons with `and`"),
+    )
 }
 
 fn membership<'a>(
     start: Tokens<'a>,
     input: Tokens<'a>,
-    left: Expr,
+    left: Box<Expr>,
     negated: bool,
-) -> Step<'a, Expr> {
+) -> Step<'a, Box<Expr>> {
     let (rest, list) = sum(input)?;
-    let kind = Kind::In(Box::new(left), Box::new(list), negated);
+    let kind = Kind::In(left, list, negated);
     make(rest, kind, rest.since(start))
 }
 
@@ -213,36 +260,40 @@ fn membership<'a>(
 fn arithmetic<'a>(
     input: Tokens<'a>,
     operators: [(&'static str, ArithOp); 2],
-    part: fn(Tokens<'a>) -> Step<'a, Expr>,
-) -> Step<'a, Expr> {
+    part: fn(Tokens<'a>) -> Step<'a, Box<Expr>>,
+) -> Step<'a, Box<Expr>> {
     let (mut rest, mut left) = part(input)?;
     while let Some((_, op)) = operators.iter().find(|(s, _)| rest.is_symbol(s)) {
         let (after, right) = part(rest.advance())?;
-        let kind = Kind::Arith(*op, Box::new(left), Box::new(right));
+        let kind = Kind::Arith(*op, left, right);
         (rest, left) = make(after, kind, after.since(input))?;
     }
     Ok((rest, left))
 }
 
-fn sum(input: Tokens<'_>) -> Step<'_, Expr> {
+fn sum(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     arithmetic(input, [("+", ArithOp::Add), ("-", ArithOp::Subtract)], term)
 }
 
-fn term(input: Tokens<'_>) -> Step<'_, Expr> {
-    arithmetic(input, [("*", ArithOp::Multiply), ("/", ArithOp::Divide)], value)
+fn term(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
+    arithmetic(
+        input,
+        [("*", ArithOp::Multiply), ("/", ArithOp::Divide)],
+        value,
+    )
 }
 
 /// `value = atom ["at" atom] ["??" value]`
-fn value(input: Tokens<'_>) -> Step<'_, Expr> {
+fn value(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     let (mut rest, mut left) = atom(input)?;
     if rest.word() == Some("at") {
         let (after, time) = atom(rest.advance())?;
-        let kind = Kind::At(Box::new(left), Box::new(time));
+        let kind = Kind::At(left, time);
         (rest, left) = make(after, kind, after.since(input))?;
     }
     if rest.is_symbol("??") {
         let (after, right) = nested(rest.advance(), value)?;
-        let kind = Kind::Coalesce(Box::new(left), Box::new(right));
+        let kind = Kind::Coalesce(left, right);
         (rest, left) = make(after, kind, after.since(input))?;
     }
     Ok((rest, left))
@@ -260,24 +311,42 @@ pub fn literal(input: Tokens<'_>) -> Option<Literal> {
     })
 }
 
-fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
+#[cold]
+fn reports(rest: Tokens<'_>, span: Span) -> Step<'_, Box<Expr>> {
+    rest.fatal(
+        Diagnostic::error(
+            "reports",
+            span,
+            "a number of reports is not a value",
+            "stands only after `for`, `within`, `over` and the like",
+        )
+        .hint("compare with a duration such as `3m`"),
+    )
+}
+
+#[cold]
+fn misplaced_no(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
+    input.fatal(
+        Diagnostic::error(
+            "within",
+            input.span(),
+            "`no` belongs to `no EVENT within DURATION`",
+            "a condition cannot start here",
+        )
+        .hint("put it in parentheses, or write `not`"),
+    )
+}
+
+fn atom(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     if let Some(found) = literal(input) {
         let rest = input.advance();
         if matches!(found, Literal::Number(..)) && rest.word() == Some("reports") {
-            return rest.fatal(
-                Diagnostic::error(
-                    "reports",
-                    rest.since(input).to(rest.span()),
-                    "a number of reports is not a value",
-                    "stands only after `for`, `within`, `over` and the like",
-                )
-                .hint("compare with a duration such as `3m`"),
-            );
+            return reports(rest, input.span().to(rest.span()));
         }
         return make(rest, Kind::Literal(found), input.span());
     }
     if input.is_symbol("(") {
-        let (rest, mut inner) = expr(input.advance())?;
+        let (rest, mut inner) = boxed(input.advance())?;
         let (rest, _) = symbol(")")(rest)?;
         inner.grouped = true;
         return Ok((rest, inner));
@@ -285,7 +354,7 @@ fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
     if input.is_symbol("-") {
         return nested(input, |input| {
             let (rest, inner) = atom(input.advance())?;
-            make(rest, Kind::Negate(Box::new(inner)), rest.since(input))
+            make(rest, Kind::Negate(inner), rest.since(input))
         });
     }
     if input.is_symbol("[") {
@@ -294,18 +363,10 @@ fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
         return make(rest, Kind::List(items), rest.since(input));
     }
     if input.word() == Some("no") {
-        return input.fatal(
-            Diagnostic::error(
-                "within",
-                input.span(),
-                "`no` belongs to `no EVENT within DURATION`",
-                "a condition cannot start here",
-            )
-            .hint("put it in parentheses, or write `not`"),
-        );
+        return misplaced_no(input);
     }
-    let called = matches!(input.next().tok, Tok::Name(_))
-        && matches!(input.second().tok, Tok::Symbol("("));
+    let called =
+        matches!(input.next().tok, Tok::Name(_)) && matches!(input.second().tok, Tok::Symbol("("));
     if called {
         return call(input);
     }
@@ -314,7 +375,7 @@ fn atom(input: Tokens<'_>) -> Step<'_, Expr> {
     make(rest, Kind::Path(path), span)
 }
 
-fn call(input: Tokens<'_>) -> Step<'_, Expr> {
+fn call(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     let (rest, name) = super::name("an expression")(input)?;
     let (rest, _) = symbol("(")(rest)?;
     let (rest, args) = separated_list0(symbol(","), expr).parse(rest)?;
@@ -326,7 +387,16 @@ fn call(input: Tokens<'_>) -> Step<'_, Expr> {
         fields.push(field);
         rest = after;
     }
-    make(rest, Kind::Call(Call { name, args, over, fields }), rest.since(input))
+    make(
+        rest,
+        Kind::Call(Box::new(Call {
+            name,
+            args,
+            over,
+            fields,
+        })),
+        rest.since(input),
+    )
 }
 
 fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
@@ -338,14 +408,21 @@ fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
     let (rest, anchor) = match rest.word() {
         Some(side @ ("before" | "after")) => {
             let (after, time) = nested(rest.advance(), atom)?;
-            (after, Some((side == "after", Box::new(time))))
+            (after, Some((side == "after", time)))
         }
         _ => {
             rest.note(Expect::Exactly("before"));
             (rest, None)
         }
     };
-    Ok((rest, Some(Over { dur, anchor, span: rest.since(input) })))
+    Ok((
+        rest,
+        Some(Over {
+            dur,
+            anchor,
+            span: rest.since(input),
+        }),
+    ))
 }
 
 /// `path = name ["[" filter "]"] {"." name ["[" filter "]"]}`
@@ -357,7 +434,13 @@ pub fn path(input: Tokens<'_>) -> Step<'_, Path> {
         parts.push(next);
         rest = after;
     }
-    Ok((rest, Path { parts, span: rest.since(input) }))
+    Ok((
+        rest,
+        Path {
+            parts,
+            span: rest.since(input),
+        },
+    ))
 }
 
 fn part<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Part> {
@@ -367,9 +450,15 @@ fn part<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Part> {
         if !rest.is_symbol("[") {
             return Ok((rest, Part { name, filter: None }));
         }
-        let (rest, filter) = expr(rest.advance())?;
+        let (rest, filter) = boxed(rest.advance())?;
         let (rest, _) = symbol("]")(rest)?;
-        Ok((rest, Part { name, filter: Some(Box::new(filter)) }))
+        Ok((
+            rest,
+            Part {
+                name,
+                filter: Some(filter),
+            },
+        ))
     }
 }
 
@@ -390,11 +479,23 @@ pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
             if reports {
                 let rest = rest.advance();
                 let span = rest.since(input);
-                return Ok((rest, Dur { kind: DurKind::Reports(*number), span }));
+                return Ok((
+                    rest,
+                    Dur {
+                        kind: DurKind::Reports(*number),
+                        span,
+                    },
+                ));
             }
             if *unit == Unit::DURATION {
                 let nanos = (number * 1e9).round() as i64;
-                return Ok((rest, Dur { kind: DurKind::Fixed(nanos), span: input.span() }));
+                return Ok((
+                    rest,
+                    Dur {
+                        kind: DurKind::Fixed(nanos),
+                        span: input.span(),
+                    },
+                ));
             }
             let word = input.span().of(input.ctx.source);
             let mut error = Diagnostic::error(
@@ -410,7 +511,10 @@ pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
         }
         Tok::Name(name) if !super::RESERVED.contains(&name.as_str()) => Ok((
             input.advance(),
-            Dur { kind: DurKind::Param(name.clone()), span: input.span() },
+            Dur {
+                kind: DurKind::Param(name.clone()),
+                span: input.span(),
+            },
         )),
         _ => input.miss(Expect::Kind("a duration such as `5m`")),
     }
@@ -437,7 +541,13 @@ pub fn message(input: Tokens<'_>) -> Step<'_, Message> {
             Piece::Code(range) => super::code(input, *range).map(MessagePart::Expr),
         })
         .collect();
-    Ok((input.advance(), Message { parts, span: input.span() }))
+    Ok((
+        input.advance(),
+        Message {
+            parts,
+            span: input.span(),
+        },
+    ))
 }
 
 /// `name {"," name}`

@@ -94,10 +94,16 @@ impl<'a> Input for Tokens<'a> {
         self.end - self.at
     }
     fn take(&self, index: usize) -> Self {
-        Tokens { end: self.at + index, ..*self }
+        Tokens {
+            end: self.at + index,
+            ..*self
+        }
     }
     fn take_from(&self, index: usize) -> Self {
-        Tokens { at: self.at + index, ..*self }
+        Tokens {
+            at: self.at + index,
+            ..*self
+        }
     }
     fn take_split(&self, index: usize) -> (Self, Self) {
         (self.take_from(index), self.take(index))
@@ -145,7 +151,10 @@ impl<'a> Tokens<'a> {
 
     /// Past the next token.
     pub fn advance(self) -> Tokens<'a> {
-        Tokens { at: (self.at + 1).min(self.all.len() - 1), ..self }
+        Tokens {
+            at: (self.at + 1).min(self.all.len() - 1),
+            ..self
+        }
     }
 
     /// Where the next token stands.
@@ -257,7 +266,10 @@ pub const RESERVED: [&str; 12] = [
 pub fn name<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Ident> {
     move |input| match &input.next().tok {
         Tok::Name(text) if !RESERVED.contains(&text.as_str()) => {
-            let ident = Ident { text: text.clone(), span: input.span() };
+            let ident = Ident {
+                text: text.clone(),
+                span: input.span(),
+            };
             Ok((input.advance(), ident))
         }
         _ => input.miss(Expect::Kind(kind)),
@@ -312,13 +324,19 @@ fn syntax_error(ctx: &Context<'_>, tokens: &[Token], start: usize) -> Diagnostic
         "syntax",
         token.span,
         format!("expected {list}, found {found}"),
-        if texts.len() > 3 { "not expected here".to_string() } else { format!("expected {list}") },
+        if texts.len() > 3 {
+            "not expected here".to_string()
+        } else {
+            format!("expected {list}")
+        },
     );
     if let Tok::Name(name) = &token.tok {
         if let Some(near) = nearest(name, words.iter().copied()) {
             error = error.hint(format!("did you mean `{near}`?"));
         } else if RESERVED.contains(&name.as_str()) && words.is_empty() {
-            error = error.hint(format!("`{name}` is a word of the language and cannot be a name"));
+            error = error.hint(format!(
+                "`{name}` is a word of the language and cannot be a name"
+            ));
         }
     }
     error
@@ -350,7 +368,12 @@ pub fn statements(source: &Source, file: u32, diagnostics: &mut Vec<Diagnostic>)
     let shared = RefCell::new(Vec::new());
     let ctx = Context::new(&source.text, file, &shared);
     let mut found = Vec::new();
-    let mut input = Tokens { all: &tokens, at: 0, end: tokens.len(), ctx: &ctx };
+    let mut input = Tokens {
+        all: &tokens,
+        at: 0,
+        end: tokens.len(),
+        ctx: &ctx,
+    };
     let mut errors = 0;
     while input.next().tok != Tok::End && errors < FILE_ERRORS_MAX {
         ctx.nodes.set(0);
@@ -387,7 +410,12 @@ pub fn query(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<crate::ast
     let tokens = lex(text, 0, 0, diagnostics);
     let shared = RefCell::new(Vec::new());
     let ctx = Context::new(text, 0, &shared);
-    let input = Tokens { all: &tokens, at: 0, end: tokens.len(), ctx: &ctx };
+    let input = Tokens {
+        all: &tokens,
+        at: 0,
+        end: tokens.len(),
+        ctx: &ctx,
+    };
     let result = match query::query(input) {
         Ok((_, query)) => Some(query),
         Err(error) => {
@@ -405,21 +433,39 @@ pub fn query(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<crate::ast
 fn code(input: Tokens<'_>, range: Span) -> Option<crate::ast::Expr> {
     let ctx = input.ctx;
     let mut lexical = Vec::new();
-    let tokens = lex(range.of(ctx.source), ctx.file, range.start as usize, &mut lexical);
+    let tokens = lex(
+        range.of(ctx.source),
+        ctx.file,
+        range.start as usize,
+        &mut lexical,
+    );
     let failed = !lexical.is_empty();
     ctx.diagnostics.borrow_mut().append(&mut lexical);
     let inner = Context::new(ctx.source, ctx.file, ctx.diagnostics);
     inner.nodes.set(ctx.nodes.get());
-    let input = Tokens { all: &tokens, at: 0, end: tokens.len(), ctx: &inner };
+    let input = Tokens {
+        all: &tokens,
+        at: 0,
+        end: tokens.len(),
+        ctx: &inner,
+    };
     let result = match expr::expr(input).and_then(|(rest, value)| {
-        if rest.next().tok == Tok::End { Ok(value) } else { rest.miss(Expect::Exactly("}")).map(|(_, v)| v) }
+        if rest.next().tok == Tok::End {
+            Ok(value)
+        } else {
+            rest.miss(Expect::Exactly("}")).map(|(_, v)| v)
+        }
     }) {
         Ok(value) => Some(value),
         Err(error) => {
             if !matches!(error, Err::Failure(_)) && !failed {
                 let mut error = syntax_error(&inner, &tokens, 0);
                 if error.span.start >= range.end {
-                    error.span = Span { start: range.end, end: range.end + 1, ..range };
+                    error.span = Span {
+                        start: range.end,
+                        end: range.end + 1,
+                        ..range
+                    };
                     error.message = error.message.replace("the end of the text", "`}`");
                 }
                 ctx.report(error);

@@ -13,7 +13,9 @@ use nom::multi::separated_list1;
 pub fn query(input: Tokens<'_>) -> Step<'_, Query> {
     let (rest, source) = match path(input) {
         Err(nom::Err::Error(_)) => {
-            return input.miss(Expect::Kind("a source such as `devices`, `alerts`, `events` or a family"));
+            return input.miss(Expect::Kind(
+                "a source such as `devices`, `alerts`, `events` or a family",
+            ));
         }
         other => other?,
     };
@@ -41,9 +43,17 @@ pub fn query(input: Tokens<'_>) -> Step<'_, Query> {
     if rest.next().tok != Tok::End {
         return rest.miss(Expect::Exactly("|"));
     }
-    Ok((rest, Query { source, text, range, where_, stages }))
+    Ok((
+        rest,
+        Query {
+            source,
+            text,
+            range,
+            where_,
+            stages,
+        },
+    ))
 }
-
 
 fn range(input: Tokens<'_>) -> Step<'_, Range> {
     match input.word() {
@@ -83,9 +93,13 @@ fn instant(input: Tokens<'_>) -> Step<'_, Instant> {
                 let offset = -(seconds * 1e9).round() as i64;
                 Ok((input.advance().advance(), Instant::Relative(offset)))
             }
-            _ => input.advance().miss(Expect::Kind("a duration such as `24h`")),
+            _ => input
+                .advance()
+                .miss(Expect::Kind("a duration such as `24h`")),
         },
-        _ => input.miss(Expect::Kind("a time such as `2026-06-09T02:00:00Z` or `-24h`")),
+        _ => input.miss(Expect::Kind(
+            "a time such as `2026-06-09T02:00:00Z` or `-24h`",
+        )),
     }
 }
 
@@ -98,7 +112,13 @@ fn column(input: Tokens<'_>) -> Step<'_, Column> {
     }
     let (rest, name) = name("the name of a column")(input)?;
     let (rest, value) = expr(rest.advance())?;
-    Ok((rest, Column { name: Some(name), value }))
+    Ok((
+        rest,
+        Column {
+            name: Some(name),
+            value,
+        },
+    ))
 }
 
 fn columns(input: Tokens<'_>) -> Step<'_, Vec<Column>> {
@@ -116,14 +136,30 @@ fn stage(input: Tokens<'_>) -> Step<'_, Stage> {
             let (rest, keys) = columns(rest)?;
             let (rest, _) = symbol(":")(rest)?;
             let (rest, columns) = columns(rest)?;
-            Ok((rest, Stage::By { every: None, keys, columns, span: input.span() }))
+            Ok((
+                rest,
+                Stage::By {
+                    every: None,
+                    keys,
+                    columns,
+                    span: input.span(),
+                },
+            ))
         }
         Some("every") => {
             let (rest, every) = dur(rest)?;
             let (rest, keys) = by(rest)?;
             let (rest, _) = symbol(":")(rest)?;
             let (rest, columns) = columns(rest)?;
-            Ok((rest, Stage::By { every: Some(every), keys, columns, span: input.span() }))
+            Ok((
+                rest,
+                Stage::By {
+                    every: Some(every),
+                    keys,
+                    columns,
+                    span: input.span(),
+                },
+            ))
         }
         Some("sort") => {
             let key = |input| {
@@ -137,11 +173,15 @@ fn stage(input: Tokens<'_>) -> Step<'_, Stage> {
                     }
                 }
             };
-            separated_list1(symbol(","), key).parse(rest).map(|(rest, keys)| (rest, Stage::Sort(keys)))
+            separated_list1(symbol(","), key)
+                .parse(rest)
+                .map(|(rest, keys)| (rest, Stage::Sort(keys)))
         }
         Some("top") => {
             let n = match rest.next().tok {
-                Tok::Number(n, unit) if unit == Unit::PLAIN && n >= 1.0 && n.fract() == 0.0 => n as u64,
+                Tok::Number(n, unit) if unit == Unit::PLAIN && n >= 1.0 && n.fract() == 0.0 => {
+                    n as u64
+                }
                 _ => return rest.miss(Expect::Kind("how many, a whole number")),
             };
             let rest = rest.advance();

@@ -19,7 +19,17 @@ use smol_str::SmolStr;
 
 /// Words that start a statement.
 pub const STATEMENTS: [&str; 11] = [
-    "signal", "event", "label", "let", "param", "rule", "watch", "suppress", "gate", "maintenance", "test",
+    "signal",
+    "event",
+    "label",
+    "let",
+    "param",
+    "rule",
+    "watch",
+    "suppress",
+    "gate",
+    "maintenance",
+    "test",
 ];
 
 /// One statement.
@@ -28,7 +38,9 @@ pub fn statement(input: Tokens<'_>) -> Step<'_, StatementKind> {
     match input.word() {
         Some("signal") => signal(rest),
         Some("event") => event_statement(rest),
-        Some("label") => name("the name of a label")(rest).map(|(rest, n)| (rest, StatementKind::Label(n))),
+        Some("label") => {
+            name("the name of a label")(rest).map(|(rest, n)| (rest, StatementKind::Label(n)))
+        }
         Some("let") => let_(rest),
         Some("param") => param(rest),
         Some("rule") => rule(rest),
@@ -64,7 +76,13 @@ pub fn skip(input: Tokens<'_>) -> Tokens<'_> {
 fn dotted(input: Tokens<'_>) -> Step<'_, Ident> {
     let (rest, parts) = separated_list1(symbol("."), name("a name")).parse(input)?;
     let names: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
-    Ok((rest, Ident { text: names.join(".").into(), span: rest.since(input) }))
+    Ok((
+        rest,
+        Ident {
+            text: names.join(".").into(),
+            span: rest.since(input),
+        },
+    ))
 }
 
 fn signal(input: Tokens<'_>) -> Step<'_, StatementKind> {
@@ -103,11 +121,25 @@ fn signal(input: Tokens<'_>) -> Step<'_, StatementKind> {
         rest.note(Expect::Exactly("holds"));
         (rest, None)
     };
-    Ok((rest, StatementKind::Signal(SignalStatement { name: signal, member, kind, ty, holds })))
+    Ok((
+        rest,
+        StatementKind::Signal(SignalStatement {
+            name: signal,
+            member,
+            kind,
+            ty,
+            holds,
+        }),
+    ))
 }
 
 fn type_name(input: Tokens<'_>) -> Step<'_, TypeName> {
-    let number = |measure| Type::Number(Unit { measure, per_second: false });
+    let number = |measure| {
+        Type::Number(Unit {
+            measure,
+            per_second: false,
+        })
+    };
     let mut ty = match input.word() {
         Some("number") => number(Measure::Plain),
         Some("percent") => number(Measure::Percent),
@@ -130,7 +162,13 @@ fn type_name(input: Tokens<'_>) -> Step<'_, TypeName> {
         rest = word("s")(rest.advance())?.0;
         unit.per_second = true;
     }
-    Ok((rest, TypeName { ty, span: rest.since(input) }))
+    Ok((
+        rest,
+        TypeName {
+            ty,
+            span: rest.since(input),
+        },
+    ))
 }
 
 fn event_statement(input: Tokens<'_>) -> Step<'_, StatementKind> {
@@ -139,7 +177,13 @@ fn event_statement(input: Tokens<'_>) -> Step<'_, StatementKind> {
     let field = |input| (name("the name of a field"), type_name).parse(input);
     let (rest, fields) = separated_list0(symbol(","), field).parse(rest)?;
     let (rest, _) = symbol("}")(rest)?;
-    Ok((rest, StatementKind::Event { name: name_, fields }))
+    Ok((
+        rest,
+        StatementKind::Event {
+            name: name_,
+            fields,
+        },
+    ))
 }
 
 fn let_(input: Tokens<'_>) -> Step<'_, StatementKind> {
@@ -169,7 +213,8 @@ fn param(input: Tokens<'_>) -> Step<'_, StatementKind> {
     let (mut rest, default) = signed(rest)?;
     let mut overrides = Vec::new();
     loop {
-        let labelled = rest.word().is_some() && matches!(rest.second().tok, Tok::Text(_) | Tok::Message(_));
+        let labelled =
+            rest.word().is_some() && matches!(rest.second().tok, Tok::Text(_) | Tok::Message(_));
         if !labelled {
             rest.note(Expect::Kind("a label and its text"));
             break;
@@ -181,22 +226,27 @@ fn param(input: Tokens<'_>) -> Step<'_, StatementKind> {
         overrides.push((label, value, literal));
         rest = after;
     }
-    Ok((rest, StatementKind::Param { name: name_, default, overrides }))
+    Ok((
+        rest,
+        StatementKind::Param {
+            name: name_,
+            default,
+            overrides,
+        },
+    ))
 }
 
 /// Puts a clause into its place, or reports that it is there already.
-fn once<'a, T>(
-    slot: &mut Option<T>,
-    value: T,
-    at: Tokens<'a>,
-    rest: Tokens<'a>,
-) -> Step<'a, ()> {
+fn once<'a, T>(slot: &mut Option<T>, value: T, at: Tokens<'a>, rest: Tokens<'a>) -> Step<'a, ()> {
     if slot.is_some() {
         return at.fatal(
             Diagnostic::error(
                 "clause",
                 at.span(),
-                format!("`{}` stands here a second time", at.word().unwrap_or("this clause")),
+                format!(
+                    "`{}` stands here a second time",
+                    at.word().unwrap_or("this clause")
+                ),
                 "each clause once",
             )
             .hint("join the two conditions with `and`, or remove one"),
@@ -265,7 +315,14 @@ fn rule(input: Tokens<'_>) -> Step<'_, StatementKind> {
         rest.note(Expect::Exactly(word));
     }
     let (rest, action) = action(rest, options)?;
-    let rule = RuleStatement { name, scope, where_, when, clear, action };
+    let rule = RuleStatement {
+        name,
+        scope,
+        where_,
+        when,
+        clear,
+        action,
+    };
     Ok((rest, StatementKind::Rule(Box::new(rule))))
 }
 
@@ -303,10 +360,19 @@ fn option(input: Tokens<'_>) -> Step<'_, Option<OptionKind>> {
         }
         Some("absorb") => listed(rest, OptionKind::Absorb),
         Some("notify") => listed(rest, OptionKind::Notify),
-        Some("offer") => listed(rest, OptionKind::Offer),
-        Some("run") => listed(rest, OptionKind::Run),
+        Some("offer") => hook(rest, OptionKind::Offer),
+        Some("run") => hook(rest, OptionKind::Run),
         _ => Ok((input, None)),
     }
+}
+
+/// A hook, by name or as a text.
+fn hook(input: Tokens<'_>, kind: OptionKind) -> Step<'_, Option<OptionKind>> {
+    let (rest, ()) = match text(input) {
+        Ok((rest, _)) => (rest, ()),
+        Err(_) => name("the name of a hook")(input).map(|(rest, _)| (rest, ()))?,
+    };
+    Ok((rest, Some(kind)))
 }
 
 /// `alert severity text` or `log text`
@@ -335,7 +401,14 @@ fn action(input: Tokens<'_>, options: Vec<(OptionKind, Span)>) -> Step<'_, Actio
         }
     };
     let (rest, message) = message(rest)?;
-    Ok((rest, Action { severity, message, options }))
+    Ok((
+        rest,
+        Action {
+            severity,
+            message,
+            options,
+        },
+    ))
 }
 
 /// Outcomes of a watch.
@@ -395,8 +468,15 @@ fn watch(input: Tokens<'_>) -> Step<'_, StatementKind> {
                 (rest, ()) = once(&mut watch.cancel, value, at, after)?;
             }
             Some(found) if OUTCOMES.contains(&found) => {
-                let outcome = Ident { text: SmolStr::new(found), span: at.span() };
-                let mut seen = watch.outcomes.iter().any(|(o, _)| o.text == found).then_some(());
+                let outcome = Ident {
+                    text: SmolStr::new(found),
+                    span: at.span(),
+                };
+                let mut seen = watch
+                    .outcomes
+                    .iter()
+                    .any(|(o, _)| o.text == found)
+                    .then_some(());
                 (rest, ()) = once(&mut seen, (), at, next)?;
                 let mut options = Vec::new();
                 while let (after, Some(found)) = option(rest)? {
@@ -410,7 +490,10 @@ fn watch(input: Tokens<'_>) -> Step<'_, StatementKind> {
             _ => break,
         }
     }
-    for word in ["where", "open", "ready", "down", "back", "verify", "cancel"].iter().chain(&OUTCOMES) {
+    for word in ["where", "open", "ready", "down", "back", "verify", "cancel"]
+        .iter()
+        .chain(&OUTCOMES)
+    {
         rest.note(Expect::Exactly(word));
     }
     Ok((rest, StatementKind::Watch(Box::new(watch))))
@@ -438,15 +521,27 @@ fn suppress(input: Tokens<'_>) -> Step<'_, StatementKind> {
         }
     }
     match (while_, max, reason) {
-        (Some(while_), Some(max), Some(reason)) => {
-            Ok((rest, StatementKind::Suppress { targets, while_, max, reason }))
-        }
+        (Some(while_), Some(max), Some(reason)) => Ok((
+            rest,
+            StatementKind::Suppress {
+                targets,
+                while_,
+                max,
+                reason,
+            },
+        )),
         (while_, max, reason) => {
-            let missing = [("while", while_.is_none()), ("max", max.is_none()), ("reason", reason.is_none())];
+            let missing = [
+                ("while", while_.is_none()),
+                ("max", max.is_none()),
+                ("reason", reason.is_none()),
+            ];
             for (word, _) in missing.iter().filter(|(_, missing)| *missing) {
                 rest.note(Expect::Exactly(word));
             }
-            rest.miss(Expect::Kind("the rest of `suppress NAMES while EXPR max DURATION reason TEXT`"))
+            rest.miss(Expect::Kind(
+                "the rest of `suppress NAMES while EXPR max DURATION reason TEXT`",
+            ))
         }
     }
 }
@@ -458,7 +553,11 @@ fn gate(input: Tokens<'_>) -> Step<'_, StatementKind> {
     let (mut halt, mut advance) = (None, None);
     while let Some(word @ ("halt" | "advance")) = rest.word() {
         let (after, value) = expr(rest.advance())?;
-        let slot = if word == "halt" { &mut halt } else { &mut advance };
+        let slot = if word == "halt" {
+            &mut halt
+        } else {
+            &mut advance
+        };
         (rest, ()) = once(slot, value, rest, after)?;
     }
     if halt.is_none() || advance.is_none() {
@@ -469,8 +568,15 @@ fn gate(input: Tokens<'_>) -> Step<'_, StatementKind> {
 }
 
 fn maintenance(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    const WEEKDAYS: [&str; 7] =
-        ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    const WEEKDAYS: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
     let (rest, name_) = name("the name of the window")(input)?;
     let (rest, _) = word("every")(rest)?;
     let rest = match rest.word() {
@@ -503,7 +609,8 @@ fn test(input: Tokens<'_>) -> Step<'_, StatementKind> {
     let (mut rest, (title, _)) = text(input)?;
     loop {
         let token = rest.next();
-        let starts = token.indent == Some(0) && rest.word().is_some_and(|w| STATEMENTS.contains(&w));
+        let starts =
+            token.indent == Some(0) && rest.word().is_some_and(|w| STATEMENTS.contains(&w));
         if starts || token.tok == Tok::End {
             return Ok((rest, StatementKind::Test(title)));
         }

@@ -8,6 +8,8 @@
 use std::fmt;
 use std::io;
 
+use crate::Error;
+
 mod real;
 mod sim;
 
@@ -92,4 +94,19 @@ pub(crate) fn write_all_at(
         }
     }
     Ok(())
+}
+
+/// Makes a file with these bytes and syncs it; its name is not durable yet.
+pub(crate) fn write_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let file = disk.create(name).map_err(Error::io("create", name))?;
+    let written = file
+        .allocate(bytes.len() as u64)
+        .and_then(|()| write_all_at(&*file, bytes, 0))
+        .map_err(Error::io("write", name))
+        .and_then(|()| file.sync_data().map_err(Error::io("sync", name)));
+    if written.is_err() {
+        // Nothing refers to it; the next start removes it if this cannot.
+        let _ = disk.remove(name);
+    }
+    written
 }

@@ -19,10 +19,28 @@ use crate::{Damage, Error, Nanos};
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) number: u64,
-    pub(crate) bytes: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Only zeros follow from here on.
+    end: usize,
 }
 
 impl File {
+    pub(crate) fn new(name: String, number: u64, bytes: Vec<u8>) -> File {
+        const ZEROS: [u8; 4_096] = [0; 4_096];
+        let blocks = bytes.chunks(ZEROS.len());
+        let zero_blocks = blocks
+            .rev()
+            .take_while(|block| **block == ZEROS[..block.len()])
+            .count();
+        let all = bytes.len().div_ceil(ZEROS.len());
+        File {
+            name,
+            number,
+            end: bytes.len().min((all - zero_blocks) * ZEROS.len()),
+            bytes,
+        }
+    }
+
     /// Where the file's records begin: from its header, else from its first whole frame.
     fn base_seq(&self) -> Result<Option<u64>, Error> {
         match read_file_header(&self.bytes, self.number) {
@@ -40,7 +58,7 @@ impl File {
 
     /// The first whole frame at or after `offset`.
     fn next_frame(&self, offset: usize) -> Option<(usize, FrameHeader, &[u8])> {
-        (offset..self.bytes.len())
+        (offset..self.end)
             .step_by(FRAME_ALIGN)
             .find_map(|at| open(&self.bytes, at, self.number).map(|(head, body)| (at, head, body)))
     }
