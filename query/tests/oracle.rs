@@ -130,7 +130,7 @@ fn the_fast_evaluator_says_what_the_plain_one_says() {
     };
     use proptest::collection::vec;
     use proptest::num::{u8, u16};
-    let tapes = (vec(u8::ANY, 0..220), vec(u8::ANY, 0..40), vec(u16::ANY, 14));
+    let tapes = (vec(u8::ANY, 0..400), vec(u8::ANY, 8..64), vec(u16::ANY, 14));
     let outcome = TestRunner::new(config).run(&tapes, |(past, asked, picks)| {
         case(&past, &asked, &picks).map_err(TestCaseError::fail)
     });

@@ -26,7 +26,10 @@ pub struct Response {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -34,13 +37,21 @@ impl Response {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
     }
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
-    try_request(address, method, target, headers, body).unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
+    try_request(address, method, target, headers, body)
+        .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
 }
 
 /// The same, for servers that may be gone.
@@ -53,7 +64,10 @@ pub fn try_request(
 ) -> std::io::Result<Response> {
     let mut stream = connect(address)?;
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+    {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     for (name, value) in headers {
@@ -66,7 +80,8 @@ pub fn try_request(
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Err(error) if bytes.is_empty() => Err(error),
-        _ => parse(&bytes).ok_or_else(|| std::io::Error::other("the connection ended before an answer")),
+        _ => parse(&bytes)
+            .ok_or_else(|| std::io::Error::other("the connection ended before an answer")),
     }
 }
 
@@ -87,7 +102,11 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         let (name, value) = line.split_once(':').expect("a header");
         (name.to_string(), value.trim().to_string())
     };
-    let mut response = Response { status, headers: lines.map(header).collect(), body: bytes[end + 4..].to_vec() };
+    let mut response = Response {
+        status,
+        headers: lines.map(header).collect(),
+        body: bytes[end + 4..].to_vec(),
+    };
     if response.header("transfer-encoding").is_some() {
         response.body = unchunk(&response.body);
     }
@@ -141,7 +160,12 @@ impl Running {
         server.recover(&rules).expect("a store");
         // Arrivals rise strictly: what comes next has an instant of its own.
         clock.set(clock.now() + 1_000_000_000);
-        Running { address: server.address, clock, dir, server: Some(server) }
+        Running {
+            address: server.address,
+            clock,
+            dir,
+            server: Some(server),
+        }
     }
 
     /// Ends it cleanly and starts it again on the same folder.
@@ -176,7 +200,11 @@ impl Running {
 
     /// The rows of a query as CSV, without the head line.
     pub fn rows(&self, query: &str) -> Vec<String> {
-        let response = self.post("/api/v1/query?format=csv", &[("Content-Type", "text/plain")], query);
+        let response = self.post(
+            "/api/v1/query?format=csv",
+            &[("Content-Type", "text/plain")],
+            query,
+        );
         assert_eq!(response.status, 200, "{query}: {}", response.text());
         response.text().lines().skip(1).map(String::from).collect()
     }
