@@ -96,11 +96,11 @@ impl Owner {
             }
             let committed = self.core.commit();
             let stop = owed.shutdown.take();
-            self.settle(committed, owed);
-            self.begin_flush(began);
             self.shared
                 .metrics
                 .turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            self.settle(committed, owed);
+            self.begin_flush(began);
             if let Some(answer) = stop {
                 return self.stop(answer);
             }
@@ -182,18 +182,21 @@ impl Owner {
         match committed {
             Ok(decisions) => {
                 self.publish();
+                // Counted first: who was answered finds it in the figures.
                 let metrics = &self.shared.metrics;
+                metrics
+                    .decisions
+                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
+                for (_, result) in &owed.bodies {
+                    metrics.count(result);
+                }
                 for (answer, result) in owed.bodies {
-                    metrics.count(&result);
                     // A client that went away has its answer all the same: the body is kept.
                     let _ = answer.send(result);
                 }
                 for (answer, result) in owed.others {
                     let _ = answer.send(result);
                 }
-                metrics
-                    .decisions
-                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
                 self.shared.stream.release(&decisions);
             }
             Err(refusal) => {
