@@ -138,14 +138,18 @@ impl Store {
     /// [`Error::Full`] without space, [`Error::BadRow`] for a record that does not fit the schema or
     /// has no row, [`Error::ArrivalFell`], [`Error::Limit`]: nothing was applied.
     /// [`Error::Poisoned`] after a failed commit.
-    pub fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Range<u64>, Error> {
+    pub fn append(
+        &mut self,
+        arrival: Nanos,
+        records: impl AsRef<[Vec<Row>]>,
+    ) -> Result<Range<u64>, Error> {
         let held = self.head.read().bytes() + self.sealed_bytes;
         if held > self.options.head_bytes_max.saturating_mul(HEAD_GROWTH_MAX) {
             return Err(Error::Full {
                 what: "rows wait in memory because flushes fail",
             });
         }
-        self.append_frame(arrival, &records, false)
+        self.append_frame(arrival, records.as_ref(), false)
     }
 
     /// Appends records that follow from earlier ones. They may use the space kept in reserve, so
@@ -156,9 +160,9 @@ impl Store {
     pub fn append_derived(
         &mut self,
         arrival: Nanos,
-        records: Vec<Vec<Row>>,
+        records: impl AsRef<[Vec<Row>]>,
     ) -> Result<Range<u64>, Error> {
-        self.append_frame(arrival, &records, true)
+        self.append_frame(arrival, records.as_ref(), true)
     }
 
     fn append_frame(
