@@ -281,6 +281,12 @@ fn a_rule_may_be_called_like_a_signal() {
 }
 
 #[test]
+fn a_text_stands_in_for_unknown_in_messages() {
+    program("rule a when pending_reboot alert warn \"{uptime ?? since(boot) ?? \"never\"} {{x}}\"");
+    assert!(!errors("let a = uptime ?? \"never\"").is_empty());
+}
+
+#[test]
 fn the_catalogue_may_stand_beside_the_rules() {
     let sources = [
         Source::new("catalog.rules", include_str!("../../rules/catalog.rules")),
