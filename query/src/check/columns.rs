@@ -1,4 +1,4 @@
-//! The columns that the rows of each source have. The runner fills them by position, in this order.
+//! The columns that the rows of each source have. The runner fills them by name.
 
 use crate::catalog::{Catalog, PATCH_FAMILY};
 use crate::ir::FamilyId;
@@ -46,9 +46,10 @@ fn fields(catalog: &Catalog, family: FamilyId) -> Vec<(SmolStr, Type)> {
 /// What the rows of a source look like.
 ///
 /// - devices: `client device site os role class last_seen`; hidden `first_seen` and the other labels
-/// - alerts: `time id rule client device subject key state severity message reason resolved`; hidden `raised`,
-///   equal to `time`
-/// - decisions: `time seq rule client device subject key state severity message reason`
+/// - alerts: `id raised rule client device key state severity message reason changed ended`; hidden `time`,
+///   equal to `raised`, and `subject`
+/// - decisions: `time number rule client device subject key state severity message reason`; hidden `alert` (0:
+///   none) and `notify`
 /// - watches: `opened client device watch phase kbs downtime failures reason`; hidden `time`, equal to `opened`
 /// - patches: `client device kb` and the fields of the family `patch`
 /// - events: `time kind client device detail` (the fields as text); hidden every field of every event
@@ -72,21 +73,25 @@ pub fn source_columns(source: &Source, catalog: &Catalog) -> Vec<Column> {
             extend(&mut columns, labels, false);
         }
         Source::Alerts => {
-            columns.push(time());
+            columns.push(column("id", Type::PLAIN));
+            columns.push(column("raised", Type::Time));
             columns.extend(texts(&[
-                "id", "rule", "client", "device", "subject", "key", "state", "severity", "message",
-                "reason",
+                "rule", "client", "device", "key", "state", "severity", "message", "reason",
             ]));
-            columns.push(column("resolved", Type::Time));
-            columns.push(hidden("raised", Type::Time));
+            columns.push(column("changed", Type::Time));
+            columns.push(column("ended", Type::Time));
+            columns.push(hidden("time", Type::Time));
+            columns.push(hidden("subject", Type::Text));
         }
         Source::Decisions => {
             columns.push(time());
-            columns.push(column("seq", Type::PLAIN));
+            columns.push(column("number", Type::PLAIN));
             columns.extend(texts(&[
                 "rule", "client", "device", "subject", "key", "state", "severity", "message",
                 "reason",
             ]));
+            columns.push(hidden("alert", Type::PLAIN));
+            columns.push(hidden("notify", Type::Bool));
         }
         Source::Watches => {
             columns.push(column("opened", Type::Time));

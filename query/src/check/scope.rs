@@ -171,11 +171,11 @@ impl Checker<'_> {
         {
             return Some(of(found));
         }
-        // So is a label, which may have been another then; the identity never changes.
-        let label = self.scope.temporal > 0
-            && self.catalog.labels.contains(&name.text)
-            && !matches!(name.text.as_str(), "client" | "device");
-        if label {
+        // So is a plain signal, and a label, which may have been another then; the identity never changes.
+        let past = self.catalog.plain(&name.text).is_some()
+            || self.catalog.labels.contains(&name.text)
+                && !matches!(name.text.as_str(), "client" | "device");
+        if self.scope.temporal > 0 && past {
             return None;
         }
         let at = self
