@@ -162,3 +162,42 @@ fn a_snapshot_never_changes() {
         assert_eq!(again.collect::<Vec<_>>(), all);
     }
 }
+
+#[test]
+fn readers_on_other_threads_see_whole_turns() {
+    let disk = SimDisk::memory();
+    let mut store = open(&disk).store;
+    let table = store.table(TableKind::System, "pairs").unwrap();
+    let column = store.column(table, "n", ValueType::Number).unwrap();
+    let row = |time| Row {
+        table,
+        device: DeviceId::SERVER,
+        instance: "".into(),
+        time,
+        offset: 0,
+        cells: vec![(column, Value::Number(time as f64))],
+    };
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::channel::<Snapshot>();
+        scope.spawn(move || {
+            for snapshot in receive {
+                let rows = rows(&snapshot, &Select::table(table));
+                let times: Vec<i64> = rows.iter().map(|row| row.row.time).collect();
+                assert_eq!(times, (0..2 * snapshot.seq() as i64).collect::<Vec<_>>());
+            }
+        });
+        for turn in 0..200 {
+            let pair = vec![row(2 * turn), row(2 * turn + 1)];
+            store.append(1_000, vec![pair]).unwrap();
+            if turn % 3 == 0 {
+                store.commit().unwrap();
+                send.send(store.snapshot()).unwrap();
+            }
+            if turn % 50 == 49 {
+                let job = store.begin_flush(Vec::new()).unwrap();
+                let flushed = scope.spawn(|| job.run()).join().unwrap().unwrap();
+                store.finish_flush(flushed).unwrap();
+            }
+        }
+    });
+}
