@@ -1,0 +1,831 @@
+//! The history of one device as far as it is known: samples, events, reports, labels, and what follows
+//! from them (boots, patch states).
+//!
+//! Fed row by row in the order of the log, by the engine as reports arrive and by queries from a
+//! snapshot; both therefore derive the same boots and patch states. Holds no clock: everything here
+//! arrived.
+
+mod events;
+mod mapping;
+mod patches;
+mod series;
+mod watchlog;
+
+pub use events::{EventRecord, Events};
+pub use mapping::{EVENTS_KEPT, Interest, Mapping};
+pub use series::{Reading, Sample, Series};
+pub use watchlog::{Phase, RunFacts, WatchLog, WatchStep};
+
+use crate::catalog::{Catalog, PATCH_FAMILY};
+use crate::ir::{EventId, EventKind, FamilyId, RuleId, SignalId, WatchId};
+use crate::value::Value;
+use events::{BootSource, merge_boot};
+use mapping::{ColumnTarget, Target};
+use patches::{PatchEvent, PatchStep};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use storage::{Nanos, Row, SECOND};
+
+/// Reporting interval of a device that never stated one.
+pub const INTERVAL_DEFAULT: Nanos = 60 * SECOND;
+
+/// What the device said of a pending reboot stays whole for this long; of older, only the turns.
+const PENDING_WHOLE: Nanos = 48 * 3600 * SECOND;
+/// After how many samples that is looked after.
+const PENDING_THIN: usize = 256;
+
+/// A report as a mark on the time line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportMark {
+    /// Corrected time.
+    pub time: Nanos,
+    /// Arrival.
+    pub arrival: Nanos,
+    uptime: Option<f64>,
+    boot_id: Option<SmolStr>,
+}
+
+/// A label from an instant on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct LabelStep {
+    time: Nanos,
+    arrival: Nanos,
+    text: SmolStr,
+}
+
+/// The signals of one instance.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Instance {
+    first: Nanos,
+    fields: Vec<(SignalId, Series)>,
+}
+
+impl Instance {
+    /// Time of the first sample that had arrived by `known`.
+    fn first_known(&self, known: Nanos) -> Option<Nanos> {
+        let samples = self.fields.iter().flat_map(|(_, series)| series.samples());
+        let arrived = samples.filter(|sample| sample.arrival <= known);
+        arrived.map(|sample| sample.time).min()
+    }
+}
+
+/// What one record changed.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// A report came (a heartbeat).
+    pub heartbeat: bool,
+    /// It came by bulk import.
+    pub imported: bool,
+    /// Labels changed.
+    pub labels: bool,
+    /// Signals with a new sample, each once.
+    pub signals: Vec<SignalId>,
+    /// A boot became known, or its time did.
+    pub boots: bool,
+    /// New events: kind, number, corrected time.
+    pub events: Vec<(EventKind, u64, Nanos)>,
+    /// The oldest corrected time at which something changed; [`Nanos::MAX`] when nothing did.
+    pub oldest: Nanos,
+}
+
+impl Changes {
+    fn new() -> Changes {
+        Changes {
+            oldest: Nanos::MAX,
+            ..Changes::default()
+        }
+    }
+
+    fn signal(&mut self, signal: SignalId, time: Nanos) {
+        if !self.signals.contains(&signal) {
+            self.signals.push(signal);
+        }
+        self.oldest = self.oldest.min(time);
+    }
+}
+
+/// Everything known of one device.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DeviceHistory {
+    /// Its client.
+    pub client: SmolStr,
+    /// Its name.
+    pub name: SmolStr,
+    families: Vec<BTreeMap<SmolStr, Instance>>,
+    events: Vec<Events>,
+    boots: Events,
+    marks: Vec<ReportMark>,
+    heartbeats: Vec<Nanos>,
+    labels: Vec<(SmolStr, Vec<LabelStep>)>,
+    intervals: Vec<(Nanos, Nanos)>,
+    /// Time of the first report by arrival, and that arrival.
+    first_report: Option<(Nanos, Nanos)>,
+    /// Arrival of the first report that was no import.
+    heard_since: Option<Nanos>,
+    boot_ids: Vec<SmolStr>,
+    pending_reboot: Series,
+    titles: BTreeMap<SmolStr, SmolStr>,
+    event_count: u64,
+    newest_arrival: Nanos,
+    /// The earliest time that anything said of it has.
+    oldest: Option<Nanos>,
+    watches: Vec<WatchLog>,
+    firing: Vec<(RuleId, Vec<(Nanos, bool)>)>,
+}
+
+impl DeviceHistory {
+    /// Nothing known yet.
+    pub fn new(client: SmolStr, name: SmolStr) -> DeviceHistory {
+        DeviceHistory {
+            client,
+            name,
+            ..DeviceHistory::default()
+        }
+    }
+
+    /// Applies the rows of one record, all of this device.
+    pub fn apply(
+        &mut self,
+        catalog: &Catalog,
+        mapping: &Mapping,
+        rows: &[Row],
+        arrival: Nanos,
+    ) -> Changes {
+        let mut changes = Changes::new();
+        self.newest_arrival = self.newest_arrival.max(arrival);
+        let mut report: Option<Nanos> = None;
+        let (mut uptime, mut boot_id) = (None, None);
+        let mut patches_changed: Vec<SmolStr> = Vec::new();
+        let mut pending_changed = false;
+        for row in rows {
+            let time = row.time.saturating_add(row.offset).min(arrival);
+            self.note_oldest(time);
+            match mapping.target(row.table) {
+                Target::Report { interval, imported } => {
+                    report = Some(time);
+                    changes.imported = imported.is_some_and(|column| {
+                        row.cells
+                            .iter()
+                            .any(|(c, v)| *c == column && *v == storage::Value::Bool(true))
+                    });
+                    let stated =
+                        interval.and_then(|column| row.cells.iter().find(|(c, _)| *c == column));
+                    if let Some((_, storage::Value::Number(seconds))) = stated {
+                        let interval = (seconds * SECOND as f64) as Nanos;
+                        if self
+                            .intervals
+                            .last()
+                            .map_or(INTERVAL_DEFAULT, |(_, last)| *last)
+                            != interval
+                        {
+                            self.intervals.push((arrival, interval));
+                            changes.labels = true;
+                        }
+                    }
+                    self.first_report.get_or_insert((time, arrival));
+                    if !changes.imported {
+                        self.heard_since.get_or_insert(arrival);
+                    }
+                }
+                Target::Label => {
+                    if let Some((_, storage::Value::Text(text))) = row.cells.first() {
+                        self.set_label(&row.instance, time, arrival, text.clone());
+                        changes.labels = true;
+                        changes.oldest = changes.oldest.min(time);
+                    }
+                }
+                Target::Samples { family, columns } => {
+                    for (column, value) in &row.cells {
+                        let target = columns.get(column.0 as usize).copied().unwrap_or_default();
+                        let value = Value::from(value);
+                        match (&target, &value) {
+                            (ColumnTarget { uptime: true, .. }, Value::Number(seconds)) => {
+                                uptime = Some(*seconds)
+                            }
+                            (ColumnTarget { boot_id: true, .. }, Value::Text(id)) => {
+                                boot_id = Some(id.clone())
+                            }
+                            (
+                                ColumnTarget {
+                                    pending_reboot: true,
+                                    ..
+                                },
+                                Value::Bool(_),
+                            ) => {
+                                let before = self.pending_reboot.at(time, Nanos::MAX, None).value;
+                                let late =
+                                    self.pending_reboot.newest().is_some_and(|s| s.time > time);
+                                // also what says nothing new: a late sample may come before it
+                                self.pending_reboot.insert(time, arrival, value.clone());
+                                pending_changed |= before != value || late;
+                                if self.pending_reboot.samples().len() % PENDING_THIN == 0 {
+                                    self.pending_reboot
+                                        .thin(arrival.saturating_sub(PENDING_WHOLE));
+                                }
+                            }
+                            _ => {}
+                        }
+                        if let Some(signal) = target.signal {
+                            let keep = mapping.interest.signals[signal.index()].unwrap_or(0);
+                            self.insert_sample(
+                                catalog,
+                                *family,
+                                &row.instance,
+                                signal,
+                                time,
+                                arrival,
+                                value,
+                                keep,
+                            );
+                            changes.signal(signal, time);
+                        }
+                    }
+                }
+                Target::Event {
+                    kind,
+                    columns,
+                    patch,
+                } => {
+                    let fields: Vec<(SmolStr, Value)> = row
+                        .cells
+                        .iter()
+                        .filter_map(|(column, value)| {
+                            columns
+                                .get(column.0 as usize)
+                                .map(|name| (name.clone(), Value::from(value)))
+                        })
+                        .collect();
+                    if patch.is_some()
+                        && let Some((_, Value::Text(kb))) =
+                            fields.iter().find(|(name, _)| name == "kb")
+                    {
+                        if let Some((_, Value::Text(title))) =
+                            fields.iter().find(|(name, _)| name == "title")
+                        {
+                            self.titles
+                                .entry(kb.clone())
+                                .or_insert_with(|| title.clone());
+                        }
+                        patches_changed.push(kb.clone());
+                    }
+                    self.event_count += 1;
+                    let record = EventRecord {
+                        time,
+                        arrival,
+                        number: self.event_count,
+                        fields: fields.into(),
+                    };
+                    changes.oldest = changes.oldest.min(time);
+                    match kind {
+                        EventKind::Boot => {
+                            self.add_boot(record, BootSource::Declared, &mut changes)
+                        }
+                        EventKind::Stored(event) => {
+                            changes.events.push((*kind, record.number, time));
+                            let events = self.events_mut(*event);
+                            events.insert(record);
+                            events
+                                .trim(arrival.saturating_sub(mapping.interest.events), EVENTS_KEPT);
+                        }
+                        EventKind::Heartbeat => {}
+                    }
+                }
+                Target::OtherEvent => self.event_count += 1,
+                Target::Nothing => {}
+            }
+        }
+        if let Some(time) = report {
+            self.note_report(time, arrival, uptime, boot_id, mapping, &mut changes);
+        }
+        if pending_changed || changes.boots {
+            patches_changed = self.patch_keys(catalog);
+        }
+        patches_changed.sort();
+        patches_changed.dedup();
+        for kb in patches_changed {
+            self.derive_patch(catalog, &kb, &mut changes);
+        }
+        changes
+    }
+
+    fn note_oldest(&mut self, time: Nanos) {
+        self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
+    }
+
+    fn set_label(&mut self, label: &SmolStr, time: Nanos, arrival: Nanos, text: SmolStr) {
+        let at = match self.labels.iter().position(|(name, _)| name == label) {
+            Some(at) => at,
+            None => {
+                self.labels.push((label.clone(), Vec::new()));
+                self.labels.len() - 1
+            }
+        };
+        let steps = &mut self.labels[at].1;
+        let place = steps.partition_point(|s| s.time <= time);
+        steps.insert(
+            place,
+            LabelStep {
+                time,
+                arrival,
+                text,
+            },
+        );
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one sample in full, and how long to keep it"
+    )]
+    fn insert_sample(
+        &mut self,
+        catalog: &Catalog,
+        family: FamilyId,
+        key: &SmolStr,
+        signal: SignalId,
+        time: Nanos,
+        arrival: Nanos,
+        value: Value,
+        keep: Nanos,
+    ) {
+        let series = self.series_mut(catalog, family, key, signal, time);
+        series.insert(time, arrival, value);
+        if keep != Nanos::MAX && series.samples().len() >= 64 {
+            let horizon = arrival.saturating_sub(keep);
+            // trimming moves the rest down: wait until half of it goes
+            if series.samples()[series.samples().len() / 2].time < horizon {
+                series.trim(horizon);
+            }
+        }
+    }
+
+    fn series_mut(
+        &mut self,
+        catalog: &Catalog,
+        family: FamilyId,
+        key: &SmolStr,
+        signal: SignalId,
+        time: Nanos,
+    ) -> &mut Series {
+        if self.families.len() <= family.index() {
+            self.families.resize(
+                catalog.families.len().max(family.index() + 1),
+                BTreeMap::new(),
+            );
+        }
+        let instances = &mut self.families[family.index()];
+        if !instances.contains_key(key) {
+            instances.insert(
+                key.clone(),
+                Instance {
+                    first: time,
+                    fields: Vec::new(),
+                },
+            );
+        }
+        let instance = instances.get_mut(key).expect("inserted above");
+        instance.first = instance.first.min(time);
+        let at = match instance.fields.iter().position(|(id, _)| *id == signal) {
+            Some(at) => at,
+            None => {
+                instance
+                    .fields
+                    .push((signal, Series::new(catalog.signals[signal.index()].holds)));
+                instance.fields.len() - 1
+            }
+        };
+        &mut instance.fields[at].1
+    }
+
+    fn events_mut(&mut self, event: EventId) -> &mut Events {
+        if self.events.len() <= event.index() {
+            self.events.resize(event.index() + 1, Events::default());
+        }
+        &mut self.events[event.index()]
+    }
+
+    fn add_boot(&mut self, record: EventRecord, source: BootSource, changes: &mut Changes) {
+        changes.oldest = changes.oldest.min(record.time);
+        let time = record.time;
+        self.note_oldest(time);
+        changes.boots = true;
+        let (number, new) = merge_boot(&mut self.boots, record, source);
+        if new {
+            changes.events.push((EventKind::Boot, number, time));
+        }
+    }
+
+    /// A report came: a heartbeat, and perhaps a boot seen by its id or its uptime.
+    fn note_report(
+        &mut self,
+        time: Nanos,
+        arrival: Nanos,
+        uptime: Option<f64>,
+        boot_id: Option<SmolStr>,
+        mapping: &Mapping,
+        changes: &mut Changes,
+    ) {
+        changes.heartbeat = !changes.imported;
+        changes.oldest = changes.oldest.min(time);
+        let place = self.marks.partition_point(|m| m.time <= time);
+        let before = &self.marks[..place];
+        let previous = before.last().map(|m| m.time);
+        let uptime_before = before.iter().rev().find_map(|m| m.uptime);
+        let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
+        let mut booted = false;
+        if let Some(id) = &boot_id
+            && !self.boot_ids.contains(id)
+        {
+            booted = !self.boot_ids.is_empty();
+            self.boot_ids.push(id.clone());
+        }
+        if !booted
+            && (boot_id.is_none() || id_before.is_none())
+            && let (Some(uptime), Some(uptime_before), Some(previous)) =
+                (uptime, uptime_before, previous)
+        {
+            let start = time - (uptime * SECOND as f64) as Nanos;
+            booted = uptime < uptime_before && start > previous + 2 * SECOND;
+        }
+        if booted {
+            let start = uptime.map_or(time, |uptime| time - (uptime * SECOND as f64) as Nanos);
+            let fields = boot_id
+                .iter()
+                .map(|id| (SmolStr::new("boot_id"), Value::Text(id.clone())))
+                .collect();
+            self.event_count += 1;
+            let record = EventRecord {
+                time: start,
+                arrival,
+                number: self.event_count,
+                fields,
+            };
+            self.add_boot(record, BootSource::Derived, changes);
+        }
+        self.marks.insert(
+            place,
+            ReportMark {
+                time,
+                arrival,
+                uptime,
+                boot_id,
+            },
+        );
+        if changes.heartbeat {
+            self.heartbeats.push(arrival);
+        }
+        let horizon = arrival.saturating_sub(mapping.interest.reports);
+        if self.heartbeats.len() >= 64 && self.heartbeats[self.heartbeats.len() / 2] < horizon {
+            let drop = self
+                .heartbeats
+                .partition_point(|t| *t < horizon)
+                .saturating_sub(1);
+            self.heartbeats.drain(..drop);
+            let drop = self
+                .marks
+                .partition_point(|m| m.time < horizon)
+                .saturating_sub(1);
+            self.marks.drain(..drop);
+        }
+    }
+
+    fn patch_events<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+    ) -> impl Iterator<Item = (&'a str, &'a EventRecord)> {
+        catalog
+            .events
+            .iter()
+            .zip(&self.events)
+            .flat_map(|(decl, events)| {
+                decl.name
+                    .strip_prefix("patch.")
+                    .into_iter()
+                    .flat_map(|kind| events.all().iter().map(move |e| (kind, e)))
+            })
+    }
+
+    fn patch_keys(&self, catalog: &Catalog) -> Vec<SmolStr> {
+        let keys = self
+            .patch_events(catalog)
+            .filter_map(|(_, event)| match event.field("kb") {
+                Value::Text(kb) => Some(kb),
+                _ => None,
+            });
+        keys.collect()
+    }
+
+    fn patch_steps(&self, catalog: &Catalog, kb: &str, known: Nanos) -> Vec<PatchStep> {
+        let wanted = Value::Text(kb.into());
+        let mut events: Vec<PatchEvent<'_>> = self
+            .patch_events(catalog)
+            .filter(|(_, event)| event.field("kb") == wanted)
+            .collect();
+        events.sort_by_key(|(_, event)| (event.time, event.number));
+        patches::steps(&events, &self.boots, &self.pending_reboot, known)
+    }
+
+    fn derive_patch(&mut self, catalog: &Catalog, kb: &SmolStr, changes: &mut Changes) {
+        let steps = self.patch_steps(catalog, kb, Nanos::MAX);
+        let Some(first) = steps.first().map(|s| s.time) else {
+            return;
+        };
+        let Some(family) = catalog.family(PATCH_FAMILY) else {
+            return;
+        };
+        let title = self.titles.get(kb).cloned();
+        for field in ["state", "since", "code", "title"] {
+            let Some(signal) = catalog.signal(PATCH_FAMILY, field) else {
+                continue;
+            };
+            let samples = patches::samples(field, &steps, title.as_ref());
+            let series = self.series_mut(catalog, family, kb, signal, first);
+            let old = series.clone();
+            series.replace(samples);
+            if old.samples() != series.samples() {
+                let differs = old
+                    .samples()
+                    .iter()
+                    .zip(series.samples())
+                    .find(|(a, b)| a != b);
+                let at = differs.map_or(series.newest().map_or(first, |s| s.time), |(a, b)| {
+                    a.time.min(b.time)
+                });
+                changes.signal(signal, at);
+            }
+        }
+    }
+
+    // ---- reading
+
+    /// When its first report arrived; None: never heard (a bulk import is no word from the device).
+    pub fn known_since(&self) -> Option<Nanos> {
+        self.heard_since
+    }
+
+    /// The earliest time that anything said of it has; [`Nanos::MAX`] when nothing was said.
+    pub fn oldest(&self) -> Nanos {
+        self.oldest.unwrap_or(Nanos::MAX)
+    }
+
+    /// A label at an instant, with the bounds between which that holds.
+    pub fn label(&self, label: &str, at: Nanos, known: Nanos) -> Held<SmolStr> {
+        match label {
+            "client" => return Held::always(self.client.clone()),
+            "device" => return Held::always(self.name.clone()),
+            _ => {}
+        }
+        let Some((_, steps)) = self.labels.iter().find(|(name, _)| name == label) else {
+            return Held::always(SmolStr::default());
+        };
+        let end = steps.partition_point(|s| s.time <= at);
+        let next = steps.get(end).map_or(Nanos::MAX, |s| s.time);
+        if let Some(step) = steps[..end].iter().rev().find(|s| s.arrival <= known) {
+            return Held {
+                value: step.text.clone(),
+                since: step.time,
+                until: next,
+            };
+        }
+        // before the first report it has the labels of that one
+        match self.first_report {
+            Some((first, arrival)) if at < first => {
+                let told = steps
+                    .iter()
+                    .rev()
+                    .find(|s| s.time == first && s.arrival == arrival && arrival <= known);
+                Held {
+                    value: told.map_or(SmolStr::default(), |step| step.text.clone()),
+                    since: Nanos::MIN,
+                    until: next.min(first),
+                }
+            }
+            first => Held {
+                value: SmolStr::default(),
+                since: first.map_or(Nanos::MIN, |(time, _)| time),
+                until: next,
+            },
+        }
+    }
+
+    /// The labels that were ever set.
+    pub fn label_names(&self) -> impl Iterator<Item = &SmolStr> {
+        self.labels.iter().map(|(name, _)| name)
+    }
+
+    /// Time and arrival of the report that arrived first.
+    pub fn first_report(&self) -> Option<(Nanos, Nanos)> {
+        self.first_report
+    }
+
+    /// The steps of a label by time (equal times in order of arrival): (time, arrival, text).
+    pub fn label_steps(&self, label: &str) -> impl Iterator<Item = (Nanos, Nanos, &SmolStr)> {
+        let found = self.labels.iter().find(|(name, _)| name == label);
+        let steps = found.map_or(&[][..], |(_, steps)| steps);
+        steps
+            .iter()
+            .map(|step| (step.time, step.arrival, &step.text))
+    }
+
+    /// The stated reporting intervals: from which arrival on, and the interval.
+    pub fn intervals(&self) -> &[(Nanos, Nanos)] {
+        &self.intervals
+    }
+
+    /// From when on a rule fired, or no longer did.
+    pub fn firing_steps(&self, rule: RuleId) -> &[(Nanos, bool)] {
+        let found = self.firing.iter().find(|(id, _)| *id == rule);
+        found.map_or(&[][..], |(_, steps)| steps)
+    }
+
+    /// The title of a patch, as first told.
+    pub fn patch_title(&self, kb: &str) -> Option<&SmolStr> {
+        self.titles.get(kb)
+    }
+
+    /// The reporting interval as known at an instant.
+    pub fn interval(&self, at: Nanos) -> Held<Nanos> {
+        let end = self
+            .intervals
+            .partition_point(|(arrival, _)| *arrival <= at);
+        let until = self
+            .intervals
+            .get(end)
+            .map_or(Nanos::MAX, |(arrival, _)| *arrival);
+        match self.intervals[..end].last() {
+            Some((arrival, interval)) => Held {
+                value: *interval,
+                since: *arrival,
+                until,
+            },
+            None => Held {
+                value: INTERVAL_DEFAULT,
+                since: Nanos::MIN,
+                until,
+            },
+        }
+    }
+
+    /// The series of a signal of an instance.
+    pub fn series(&self, family: FamilyId, key: &str, signal: SignalId) -> Option<&Series> {
+        let instance = self.families.get(family.index())?.get(key)?;
+        instance
+            .fields
+            .iter()
+            .find(|(id, _)| *id == signal)
+            .map(|(_, series)| series)
+    }
+
+    /// Whether something arrived after `known`: what was derived with it must be asked as it was known.
+    fn hides(&self, known: Nanos) -> bool {
+        known < self.newest_arrival
+    }
+
+    /// A field of a patch as it was known when everything up to `known` had arrived; None: as it is now.
+    pub fn patch_as_known(
+        &self,
+        catalog: &Catalog,
+        kb: &str,
+        signal: SignalId,
+        known: Nanos,
+    ) -> Option<Series> {
+        let decl = &catalog.signals[signal.index()];
+        if !self.hides(known) || catalog.families[decl.family.index()].name != PATCH_FAMILY {
+            return None;
+        }
+        let steps = self.patch_steps(catalog, kb, known);
+        let mut series = Series::new(decl.holds);
+        series.replace(patches::samples(&decl.field, &steps, self.titles.get(kb)));
+        Some(series)
+    }
+
+    /// The keys of a family with the time of their first sample among those known, in order of key.
+    pub fn keys_as_known<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        family: FamilyId,
+        known: Nanos,
+    ) -> impl Iterator<Item = (&'a SmolStr, Nanos)> {
+        let hides = self.hides(known);
+        let patch = catalog.families[family.index()].name == PATCH_FAMILY;
+        let instances = self.families.get(family.index()).into_iter().flatten();
+        instances.filter_map(move |(key, instance)| {
+            let first = match (hides, patch) {
+                (false, _) => Some(instance.first),
+                (true, true) => self.patch_steps(catalog, key, known).first().map(|s| s.time),
+                (true, false) => instance.first_known(known),
+            };
+            first.map(|first| (key, first))
+        })
+    }
+
+    /// The keys of a family with the time of their first sample, in order.
+    pub fn keys(&self, family: FamilyId) -> impl Iterator<Item = (&SmolStr, Nanos)> {
+        self.families
+            .get(family.index())
+            .into_iter()
+            .flatten()
+            .map(|(key, instance)| (key, instance.first))
+    }
+
+    /// Events of a kind other than heartbeat.
+    pub fn events(&self, kind: EventKind) -> Option<&Events> {
+        match kind {
+            EventKind::Heartbeat => None,
+            EventKind::Boot => Some(&self.boots),
+            EventKind::Stored(event) => self.events.get(event.index()),
+        }
+    }
+
+    /// Arrivals of its reports, ascending.
+    pub fn heartbeats(&self) -> &[Nanos] {
+        &self.heartbeats
+    }
+
+    /// Its reports by corrected time.
+    pub fn reports(&self) -> &[ReportMark] {
+        &self.marks
+    }
+
+    /// The log of a watch.
+    pub fn watch(&self, watch: WatchId) -> Option<&WatchLog> {
+        self.watches.get(watch.index())
+    }
+
+    /// The log of a watch, to add to.
+    pub fn watch_mut(&mut self, watch: WatchId) -> &mut WatchLog {
+        if self.watches.len() <= watch.index() {
+            self.watches.resize(watch.index() + 1, WatchLog::default());
+        }
+        &mut self.watches[watch.index()]
+    }
+
+    /// Whether an unabsorbed alert of this rule is open, with the bounds between which that holds.
+    pub fn firing(&self, rule: RuleId, at: Nanos) -> Held<bool> {
+        let Some((_, steps)) = self.firing.iter().find(|(id, _)| *id == rule) else {
+            return Held::always(false);
+        };
+        let end = steps.partition_point(|(time, _)| *time <= at);
+        let until = steps.get(end).map_or(Nanos::MAX, |(time, _)| *time);
+        match steps[..end].last() {
+            Some((time, value)) => Held {
+                value: *value,
+                since: *time,
+                until,
+            },
+            None => Held {
+                value: false,
+                since: Nanos::MIN,
+                until,
+            },
+        }
+    }
+
+    /// Notes that a rule fires, or no longer does, from `at` on.
+    pub fn set_firing(&mut self, rule: RuleId, at: Nanos, value: bool) {
+        let index = match self.firing.iter().position(|(id, _)| *id == rule) {
+            Some(index) => index,
+            None => {
+                self.firing.push((rule, Vec::new()));
+                self.firing.len() - 1
+            }
+        };
+        let steps = &mut self.firing[index].1;
+        if steps.last().is_none_or(|(_, last)| *last != value) {
+            steps.push((at, value));
+        }
+        if steps.len() > 256 {
+            steps.drain(..128);
+        }
+    }
+
+    /// Forgets what belongs to a rule set: watch logs and firing marks.
+    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, Vec<(RuleId, Vec<(Nanos, bool)>)>) {
+        (
+            std::mem::take(&mut self.watches),
+            std::mem::take(&mut self.firing),
+        )
+    }
+}
+
+/// A value with the instants between which it holds: [since, until).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held<T> {
+    /// The value.
+    pub value: T,
+    /// From here on (inclusive).
+    pub since: Nanos,
+    /// Up to here (exclusive), if nothing new arrives.
+    pub until: Nanos,
+}
+
+impl<T> Held<T> {
+    /// A value that always held.
+    pub fn always(value: T) -> Held<T> {
+        Held {
+            value,
+            since: Nanos::MIN,
+            until: Nanos::MAX,
+        }
+    }
+}
