@@ -201,3 +201,38 @@ fn readers_on_other_threads_see_whole_turns() {
         }
     });
 }
+
+#[test]
+fn a_flush_is_due_by_size_and_one_at_a_time() {
+    let disk = SimDisk::memory();
+    let mut store = open(&disk).store;
+    let mut random = Random(3);
+    let mut fill = |store: &mut Store| {
+        for _ in 0..200 {
+            let records = random_records(store, &mut random).unwrap();
+            store.append_derived(100, records).unwrap();
+        }
+    };
+    assert!(!store.wants_flush());
+    fill(&mut store);
+    assert!(store.wants_flush());
+    let job = store.begin_flush(Vec::new()).unwrap();
+    fill(&mut store);
+    assert!(!store.wants_flush(), "one is on its way");
+    let flushed = job.run().unwrap();
+    assert!(!store.wants_flush(), "it is not installed yet");
+    store.finish_flush(flushed).unwrap();
+    assert!(store.wants_flush(), "more gathered meanwhile");
+    drop(store.begin_flush(Vec::new()).unwrap());
+    fill(&mut store);
+    assert!(store.wants_flush(), "the last one came to nothing");
+    // A job that was overtaken is void.
+    let overtaken = store.begin_flush(Vec::new()).unwrap().run().unwrap();
+    let newer = store.begin_flush(Vec::new()).unwrap();
+    let void = store.finish_flush(overtaken);
+    assert!(matches!(void, Err(Error::FlushOutdated)), "{void:?}");
+    store.finish_flush(newer.run().unwrap()).unwrap();
+    let last = store.last_seq();
+    assert_eq!(records(&store, 1).len() as u64, last);
+    assert_eq!(records(&open(&disk).store, 1).len() as u64, last);
+}
