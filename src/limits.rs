@@ -42,3 +42,26 @@ pub const IMPORT_BYTES_MAX: u64 = 4 << 30;
 pub const AGENT_UNSENT_MAX: usize = 10_000;
 /// Largest body that the agent sends in one request.
 pub const AGENT_BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Most connections open at once; one more is told 503 and closed.
+pub const HTTP_CONNECTIONS_MAX: usize = 4096;
+/// Most event streams (`/api/v1/stream`) open at once.
+pub const HTTP_STREAMS_MAX: usize = 64;
+/// Longest request line and headers together.
+pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long a client may take to send the head of a request; also how long a kept connection may be idle.
+pub const HTTP_HEAD_SECONDS_MAX: u64 = 30;
+/// How long a client may pause inside a body.
+pub const HTTP_BODY_PAUSE_SECONDS_MAX: u64 = 15;
+/// How long a client may take to send a whole body.
+pub const HTTP_BODY_SECONDS_MAX: u64 = 120;
+/// How long a client may take to accept the next part of a response.
+pub const HTTP_WRITE_SECONDS_MAX: u64 = 30;
+/// How long requests under way may still take when the server ends.
+pub const HTTP_DRAIN_SECONDS_MAX: u64 = 10;
+/// Longest text of a query over HTTP.
+pub const QUERY_BYTES_MAX: usize = 64 << 10;
+/// Most queries that run at once; further ones are told 429.
+pub const QUERIES_MAX: usize = 4;
+/// How long a query over HTTP may run.
+pub const QUERY_SECONDS_MAX: u64 = 30;

@@ -1,4 +1,5 @@
 //! Crashes, failing syncs and full disks: what was acknowledged is there, nothing is decided twice or lost.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 
@@ -33,8 +34,22 @@ fn script() -> Vec<(Nanos, String)> {
     ]
 }
 
+/// Whether the store is flushed, with a checkpoint, after each body.
+#[derive(Clone, Copy, PartialEq)]
+enum Flush {
+    Never,
+    Always,
+}
+
+fn flush(core: &mut Core) -> bool {
+    let flushed = core.begin_flush().and_then(|job| job.run());
+    flushed
+        .and_then(|flushed| core.finish_flush(flushed))
+        .is_ok()
+}
+
 /// One attempt: opens, sends from body `from` on, and says how many are acknowledged.
-fn run(disk: &SimDisk, from: usize, opened_at: Nanos) -> (usize, Option<Core>) {
+fn run(disk: &SimDisk, from: usize, opened_at: Nanos, flushing: Flush) -> (usize, Option<Core>) {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let Ok(opened) = Core::open(shared, options(), &rules(RULES), opened_at) else {
         return (from, None);
@@ -50,6 +65,9 @@ fn run(disk: &SimDisk, from: usize, opened_at: Nanos) -> (usize, Option<Core>) {
             return (acknowledged, None);
         }
         acknowledged += 1;
+        if flushing == Flush::Always && !flush(&mut core) {
+            return (acknowledged, None);
+        }
     }
     if core.tick(minute(30)).is_err() || core.commit().is_err() {
         return (acknowledged, None);
@@ -59,7 +77,16 @@ fn run(disk: &SimDisk, from: usize, opened_at: Nanos) -> (usize, Option<Core>) {
 
 #[test]
 fn a_crash_at_any_step_changes_no_decision() {
-    let (_, calm) = run(&SimDisk::new(1), 0, minute(0));
+    crash_at_every_step(Flush::Never);
+}
+
+#[test]
+fn nor_does_one_amid_flushes_and_checkpoints() {
+    crash_at_every_step(Flush::Always);
+}
+
+fn crash_at_every_step(flushing: Flush) {
+    let (_, calm) = run(&SimDisk::new(1), 0, minute(0), flushing);
     let calm = calm.unwrap();
     let expected = told(&decisions(&calm));
     assert!(expected.len() >= 8, "{expected:?}");
@@ -71,7 +98,7 @@ fn a_crash_at_any_step_changes_no_decision() {
             crash_at: Some(step),
             ..Faults::default()
         });
-        let (acknowledged, finished) = run(&disk, 0, minute(0));
+        let (acknowledged, finished) = run(&disk, 0, minute(0), flushing);
         let whole = finished.is_some();
         drop(finished);
         let after = disk.crash();
@@ -84,7 +111,7 @@ fn a_crash_at_any_step_changes_no_decision() {
         } else {
             opened_at
         };
-        let (_, core) = run(&after, acknowledged, opened_at);
+        let (_, core) = run(&after, acknowledged, opened_at, flushing);
         let core = core.unwrap_or_else(|| panic!("step {step}: no second start"));
         assert_eq!(
             reports(&core),
@@ -110,9 +137,33 @@ fn a_crash_at_any_step_changes_no_decision() {
 }
 
 #[test]
+fn without_its_checkpoint_a_store_is_read_from_the_first_record() {
+    let disk = SimDisk::new(8);
+    let (_, core) = run(&disk, 0, minute(0), Flush::Always);
+    let before = told(&decisions(&core.unwrap()));
+    let names = disk.list().unwrap();
+    let damaged: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("checkpoint"))
+        .collect();
+    assert!(!damaged.is_empty(), "{names:?}");
+    for name in damaged {
+        let mut bytes = disk.bytes(name).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        disk.set_bytes(name, bytes);
+    }
+    let opened = open_on(&disk, minute(31));
+    assert_eq!(opened.warnings, Vec::<String>::new());
+    assert_eq!(opened.damage.len(), 1, "{:?}", opened.damage);
+    assert_eq!(opened.released, Vec::new());
+    assert_eq!(told(&decisions(&opened.core)), before);
+}
+
+#[test]
 fn a_restart_stores_and_delivers_nothing_twice() {
     let disk = SimDisk::new(3);
-    let (_, core) = run(&disk, 0, minute(0));
+    let (_, core) = run(&disk, 0, minute(0), Flush::Never);
     let before = core.unwrap();
     let pending: Vec<u64> = before.pending().map(|p| p.decision.number).collect();
     let told_before = told(&decisions(&before));

@@ -172,11 +172,12 @@ impl Courier {
             let (trouble, asked) = match sender.post(body, clock()).await {
                 Reply::Accepted(_) => {
                     let dropped = self.unsent.delivered(count);
-                    if self.failing {
-                        say(&format!(
-                            "{} takes reports again; {dropped} were dropped",
-                            options.url
-                        ));
+                    if self.failing || dropped > 0 {
+                        let lost = match dropped {
+                            0 => String::new(),
+                            n => format!("; {n} of the oldest were dropped for want of room"),
+                        };
+                        say(&format!("{} takes reports again{lost}", options.url));
                     }
                     self.failing = false;
                     continue;
@@ -196,7 +197,7 @@ impl Courier {
             };
             let wait = self.unsent.failed(asked);
             say(&format!(
-                "{trouble}; {} reports wait, next attempt in {} s",
+                "{trouble}; reports waiting: {}; next attempt in {} s",
                 self.unsent.len(),
                 wait.as_secs_f64().ceil()
             ));

@@ -217,7 +217,7 @@ fn what_waits_is_delivered_in_order_and_a_bad_report_left_out() {
             .collect();
         assert_eq!(bodies, ["1 2 3", "1 2 3", "1", "2", "3"]);
         assert!(
-            said[0].contains("503 Service Unavailable: busy; 3 reports wait"),
+            said[0].contains("503 Service Unavailable: busy; reports waiting: 3"),
             "{said:?}"
         );
         assert!(said[1].contains("takes reports again"), "{said:?}");

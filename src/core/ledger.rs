@@ -161,7 +161,7 @@ impl Ledger {
     pub fn observe(&mut self, record: &Record, system: &SystemTables, schema: &Schema) {
         for row in &record.rows {
             if row.table == system.decision {
-                if let Some(decision) = decision_of_row(row, system, schema) {
+                if let Some(decision) = decision_of_row(row, &system.decision_columns, schema) {
                     self.observe_decision(decision);
                 }
             } else if row.table == system.delivery {
@@ -286,21 +286,12 @@ fn decision_row(decision: &Decision, system: &SystemTables) -> Row {
     }
 }
 
+/// Numbers of [`crate::engine::tables::DECISION_COLUMNS`].
+pub type DecisionColumns = [storage::ColumnId; 11];
+
 /// The decision that a row of table `decision` holds; None when the row is not whole.
-pub fn decision_of_row(row: &Row, system: &SystemTables, schema: &Schema) -> Option<Decision> {
-    let [
-        number,
-        subject,
-        key,
-        state,
-        severity,
-        message,
-        reason,
-        alert,
-        notify,
-        position,
-        version,
-    ] = system.decision_columns;
+pub fn decision_of_row(row: &Row, columns: &DecisionColumns, schema: &Schema) -> Option<Decision> {
+    let [number, subject, key, state, severity, message, reason, alert, notify, position, version] = *columns;
     let text = |column| match cell(row, column) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,

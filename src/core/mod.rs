@@ -14,7 +14,7 @@ mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{Pending, decision_of_row};
+pub use ledger::{DecisionColumns, Pending, decision_of_row};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -142,6 +142,11 @@ impl Core {
         self.check_alive()?;
         if self.rules.same_text(rules) {
             return Ok(false);
+        }
+        // The new set is warmed up over what is durable: that must be all there is.
+        self.store_decisions_or_wait()?;
+        if let Err(error) = self.store.commit() {
+            return Err(self.fail(&error));
         }
         let arrival = self.next_arrival(now);
         let row = |source: &Source| {
@@ -329,19 +334,27 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                let past = self
+                let mut unread = None;
+                let mut past = self
                     .store
                     .records(1)
+                    .map_err(|error| unread = Some(error))
                     .into_iter()
                     .flatten()
-                    .map_while(Result::ok);
-                let mut past = past.take_while(|past| past.seq < record.seq);
+                    .map_while(|past| past.map_err(|error| unread = Some(error)).ok())
+                    .take_while(|past| past.seq < record.seq);
+                let past: &mut dyn Iterator<Item = Record> = &mut past;
                 self.engine.install(
                     rules.program.clone(),
                     record.arrival,
-                    &mut past,
+                    past,
                     self.store.schema(),
                 );
+                if let Some(error) = unread {
+                    self.ledger.warn(format!(
+                        "the new rules were warmed up over a part of the log only: {error}"
+                    ));
+                }
                 self.rules = rules;
             }
             Err(error) => self.ledger.warn(format!(

@@ -269,6 +269,8 @@ fn the_records_of_a_boot_are_one_boot() {
     );
     boots(&[(400, LOG), (500, STOP), (600, LOG)], "400, 600 clean");
     boots(&[(400, LOG), (600, LOG)], "400, 600");
+    boots(&[(100, KERNEL), (200, STOP), (300, LOG)], "100, 300 clean");
+    boots(&[(100, LOG), (300, KERNEL), (330, LOG)], "100, 300");
     boots(
         &[
             (100, KERNEL),

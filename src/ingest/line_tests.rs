@@ -298,6 +298,14 @@ fn refused_lines_are_named_and_the_others_kept() {
 }
 
 #[test]
+fn places_after_a_text_of_two_lines() {
+    check(
+        "m,host=a s=\"two\nlines\",x=no! 1\nm,host=b x=1",
+        "3: b | m x=1\nerror line 2, column 10: expected a number, a bool or a text in double quotes",
+    );
+}
+
+#[test]
 fn limits_of_a_line() {
     let long = |n: usize| "x".repeat(n);
     check(

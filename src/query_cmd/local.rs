@@ -83,7 +83,7 @@ fn program(snapshot: &Snapshot) -> Result<Program, Failure> {
 }
 
 /// The files of the newest record of rules.
-fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
+pub fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
     let schema = snapshot.schema();
     let Some(table) = schema.find_table(TableKind::System, RULES) else { return Ok(Vec::new()) };
     let Some(column) = schema.find_column(table, VALUE) else { return Ok(Vec::new()) };
