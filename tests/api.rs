@@ -605,6 +605,75 @@ fn the_stream_brings_every_decision_and_resumes() {
     assert!(stored.all(|line| line.is_ok()));
 }
 
+/// A target of notifications: answers each request with the next of `statuses` (then 200), and hands on what it got.
+fn target(statuses: &[u16]) -> (String, std::sync::mpsc::Receiver<(String, Value)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let (sender, received) = std::sync::mpsc::channel();
+    let mut statuses = statuses.to_vec().into_iter();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.expect("a connection"));
+            let (mut id, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("a line");
+                match line.trim_end().split_once(": ") {
+                    Some(("content-length", text)) => length = text.parse().expect("a length"),
+                    Some(("webhook-id", text)) => id = text.to_string(),
+                    _ if line == "\r\n" => break,
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let status = statuses.next().unwrap_or(200);
+            let answer =
+                format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            reader
+                .get_mut()
+                .write_all(answer.as_bytes())
+                .expect("an answer");
+            if sender
+                .send((id, serde_json::from_slice(&body).expect("JSON")))
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (url, received)
+}
+
+#[test]
+fn an_alert_goes_to_the_webhook_once_also_over_a_restart() {
+    let (url, received) = target(&[]);
+    let server = Running::start_with(|config| {
+        config.webhook = Some(toml::from_str(&format!("url = \"{url}\"")).expect("settings"));
+    });
+    server.report(r#"{"device":"a","signals":{"uptime":93600,"pending_reboot":true}}"#);
+    let (_, first) = received
+        .recv_timeout(served::PATIENCE)
+        .expect("a notification");
+    assert_eq!(
+        (&first["rule"], &first["subject"]),
+        (&"reboot_overdue".into(), &"a".into())
+    );
+    assert_eq!(
+        (&first["state"], &first["type"]),
+        (&"firing".into(), &"alert.firing".into())
+    );
+    let server = server.restart();
+    server.report(r#"{"device":"a","signals":{"pending_reboot":false}}"#);
+    let (_, second) = received
+        .recv_timeout(served::PATIENCE)
+        .expect("the end of it");
+    assert_eq!(
+        (&second["alert"], &second["state"]),
+        (&first["alert"], &"resolved".into())
+    );
+}
+
 #[test]
 fn metrics_say_what_was_done() {
     let server = Running::start();
