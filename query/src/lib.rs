@@ -16,6 +16,7 @@ pub mod ir_query;
 pub mod lex;
 pub mod limits;
 pub mod parse;
+pub mod plain;
 pub mod print;
 pub mod render;
 pub mod run;

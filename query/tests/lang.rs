@@ -184,6 +184,27 @@ fn names_mean_what_the_order_says() {
 }
 
 #[test]
+fn a_rule_may_be_called_like_a_signal() {
+    let program = program(
+        "rule cpu when cpu > 90% alert warn \"\"
+         rule service when any(service.state = \"stopped\") and not cpu.firing alert warn \"\"",
+    );
+    assert_eq!(
+        program.rule_order.iter().map(|id| id.0).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}
+
+#[test]
+fn the_catalogue_may_stand_beside_the_rules() {
+    let sources = [
+        Source::new("catalog.rules", include_str!("../../rules/catalog.rules")),
+        Source::new("standard.rules", STANDARD),
+    ];
+    assert!(check::program(&sources).program.is_some());
+}
+
+#[test]
 fn expressions_lower() {
     let check = |text: &str, part: &str| {
         let found = form(&value(text));
@@ -232,9 +253,10 @@ fn declarations_extend_the_catalogue() {
         "signal temperature gauge number holds 1h
          signal fan[slot].speed counter number
          signal cpu gauge percent
+         event patch.failed { kb text, code text, vendor text }
          event door.opened { who text, badge bool }
          label room
-         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m alert warn \"{room}\"",
+         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m and patch.failed[vendor = \"x\" and title = \"\"] within 5m alert warn \"{room}\"",
     );
     let id = program.catalog.plain("temperature").expect("declared");
     assert_eq!(program.catalog.signal_decl(id).holds, Some(3_600 * SECOND));
@@ -266,14 +288,29 @@ fn normalised_text_ignores_layout() {
         "rule a when cpu > 90% and (mem > 5%) alert warn \"{ cpu }\""
     );
     assert_eq!(one.rules[0].text, two.rules[0].text);
-    // The normalised text reads back as itself.
-    for rule in &program(STANDARD).rules {
-        let again = program(&format!(
-            "let offline = true param cpu_limit = 90% let planned_boot = true {}",
-            rule.text
-        ));
-        assert_eq!(again.rules[0].text, rule.text);
-    }
+    // The normalised texts of the shipped statements read back as themselves.
+    let texts = |program: &Program| -> Vec<String> {
+        let rules = program.rules.iter().map(|r| &r.text);
+        let watches = program.watches.iter().map(|w| &w.text);
+        let suppressions = program.suppressions.iter().map(|s| &s.text);
+        rules.chain(watches).chain(suppressions).cloned().collect()
+    };
+    let first = texts(&program(STANDARD));
+    assert_eq!(first.len(), 13);
+    let names = "let offline = true
+param cpu_limit = 90%
+let planned_boot = true
+";
+    assert_eq!(
+        texts(&program(&format!(
+            "{names}{}",
+            first.join(
+                "
+"
+            )
+        ))),
+        first
+    );
 }
 
 #[test]
@@ -439,6 +476,26 @@ fn wrong_queries_are_explained() {
         }
     }
     snapshot("wrong.query.txt", &out);
+}
+
+#[test]
+fn examples_of_the_manual_check() {
+    let manual = include_str!("../../docs/language.md");
+    let blocks = |kind: &str| -> Vec<String> {
+        let open = format!("```{kind}\n");
+        let parts = manual.split(open.as_str()).skip(1);
+        parts
+            .map(|part| part.split("```").next().unwrap_or_default().to_string())
+            .collect()
+    };
+    let (rules, queries) = (blocks("rules"), blocks("query"));
+    assert!(rules.len() >= 5 && queries.len() >= 6);
+    for text in rules {
+        program(&text);
+    }
+    for text in queries {
+        query(&text);
+    }
 }
 
 #[test]

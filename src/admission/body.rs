@@ -30,8 +30,11 @@ struct Work {
     /// (record, row) of each of its rows in this body.
     rows: Vec<(u32, u32)>,
     /// The same by identity, once one had to be looked up.
-    index: Option<HashMap<(TableId, SmolStr, Nanos), Vec<(u32, u32)>>>,
+    index: Option<Index>,
 }
+
+/// (record, row) by table, instance and time.
+type Index = HashMap<(TableId, SmolStr, Nanos), Vec<(u32, u32)>>;
 
 /// Where values of a table go: declared or stored types, and columns.
 enum Place<'a> {
@@ -569,7 +572,7 @@ impl<'a> Admitting<'a> {
         };
         let records = &self.admitted.records;
         let index = work.index.get_or_insert_with(|| {
-            let mut index: HashMap<_, Vec<_>> = HashMap::new();
+            let mut index = Index::new();
             for at in &work.rows {
                 let row = &records[at.0 as usize][at.1 as usize];
                 index

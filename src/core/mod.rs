@@ -334,19 +334,27 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                let past = self
+                let mut unread = None;
+                let mut past = self
                     .store
                     .records(1)
+                    .map_err(|error| unread = Some(error))
                     .into_iter()
                     .flatten()
-                    .map_while(Result::ok);
-                let mut past = past.take_while(|past| past.seq < record.seq);
+                    .map_while(|past| past.map_err(|error| unread = Some(error)).ok())
+                    .take_while(|past| past.seq < record.seq);
+                let past: &mut dyn Iterator<Item = Record> = &mut past;
                 self.engine.install(
                     rules.program.clone(),
                     record.arrival,
-                    &mut past,
+                    past,
                     self.store.schema(),
                 );
+                if let Some(error) = unread {
+                    self.ledger.warn(format!(
+                        "the new rules were warmed up over a part of the log only: {error}"
+                    ));
+                }
                 self.rules = rules;
             }
             Err(error) => self.ledger.warn(format!(

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::definition::Definition;
 use crate::disk::{Disk, write_file};
 use crate::head::{Head, HeadRows};
 use crate::manifest::SegmentEntry;
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::segment::read::Segment;
 use crate::segment::write;
 use crate::{Checkpoint, Error, Nanos, catalog, checkpoint, segment};

@@ -1,6 +1,8 @@
 //! A disk that fails or lies: no space, failing writes and syncs, changed bytes. Nothing accepted is
 //! lost, and no answer is wrong without being called incomplete.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
 mod common;
 
 use std::sync::Arc;

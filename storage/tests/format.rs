@@ -1,6 +1,8 @@
 //! `docs/format.md` shows the files of one small store. They are what this program writes, byte for
 //! byte, and what it reads: the store opened from the page alone gives the records of the story.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

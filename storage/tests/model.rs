@@ -1,6 +1,8 @@
 //! The store answers as a plain list of records would: late data, repetitions, clock offsets, flushes
 //! and restarts included.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
 mod common;
 
 use std::sync::Arc;

@@ -29,7 +29,11 @@ impl Scope<'_> {
     ) -> (Vec<Member>, Nanos, Nanos) {
         let (mut since, mut until) = (Nanos::MIN, Nanos::MAX);
         let mut out = Vec::new();
-        for (key, first) in self.device.keys(family) {
+        let instances = || {
+            let catalog = &self.world.program.catalog;
+            self.device.keys_as_known(catalog, family, self.known)
+        };
+        for (key, first) in instances() {
             if first > at {
                 until = until.min(first);
                 continue;
@@ -65,10 +69,7 @@ impl Scope<'_> {
             if let Value::List(keys) = known.value {
                 for key in keys.iter() {
                     if let Value::Text(key) = key
-                        && !self
-                            .device
-                            .keys(family)
-                            .any(|(known, first)| known == key && first <= at)
+                        && !instances().any(|(known, first)| known == key && first <= at)
                     {
                         out.push(Member {
                             key: key.clone(),

@@ -1,62 +1,80 @@
 //! Events: `EV within D`, `no EV within D`, `since(EV)`, `last(EV).f`, `count(EV over D)`.
 
-use super::hold::moving;
+use super::hold::{later, moving};
 use super::{Env, Known, Scope, event_field};
 use crate::history::EventRecord;
 use crate::ir::{Anchor, Dur, EventField, EventKind, EventMatch};
 use crate::value::Value;
 use storage::Nanos;
 
-/// A matching event as far as these forms care, with the bounds that its filter sets.
-struct Found {
-    event: EventRecord,
+/// The newest matching event, and the bounds between which it is that one.
+struct Newest {
+    event: Option<EventRecord>,
     since: Nanos,
     until: Nanos,
 }
 
-impl Scope<'_> {
-    /// The newest matching event in (from, to], and the bounds that looking set (the next event, filters).
-    fn newest(
+impl<'a> Scope<'a> {
+    /// The known events of a kind in (from, to], newest first.
+    fn candidates(
         &self,
-        event: &EventMatch,
+        kind: EventKind,
         from: Nanos,
         to: Nanos,
-        env: &Env<'_>,
-    ) -> (Option<Found>, Nanos) {
-        if event.event == EventKind::Heartbeat {
-            let beats = self.device.heartbeats();
+    ) -> Box<dyn Iterator<Item = EventRecord> + 'a> {
+        let device = self.device;
+        if kind == EventKind::Heartbeat {
+            let beats = device.heartbeats();
             let end = beats.partition_point(|t| *t <= to.min(self.known));
-            let next = beats.get(end).copied().unwrap_or(Nanos::MAX);
-            let found = beats[..end].last().filter(|t| **t > from).map(|t| Found {
-                event: EventRecord {
-                    time: *t,
-                    arrival: *t,
-                    number: 0,
-                    fields: [].into(),
-                },
-                since: Nanos::MIN,
-                until: Nanos::MAX,
-            });
-            return (found, next);
+            let beat = |time: &Nanos| EventRecord {
+                time: *time,
+                arrival: *time,
+                number: 0,
+                fields: [].into(),
+            };
+            let inside = beats[..end].iter().rev().take_while(move |t| **t > from);
+            return Box::new(inside.map(beat));
         }
-        let Some(events) = self.device.events(event.event) else {
-            return (None, Nanos::MAX);
+        match device.events(kind) {
+            Some(events) => Box::new(events.newest_first(from, to, self.known).cloned()),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Time of the first event of a kind later than `after`, known or not.
+    fn next_event(&self, kind: EventKind, after: Nanos) -> Nanos {
+        let next = if kind == EventKind::Heartbeat {
+            let beats = self.device.heartbeats();
+            beats
+                .get(beats.partition_point(|t| *t <= after))
+                .copied()
+        } else {
+            self.device
+                .events(kind)
+                .and_then(|events| events.next_after(after))
         };
-        let mut next = events.next_after(to).unwrap_or(Nanos::MAX);
-        for candidate in events.newest_first(from, to, self.known) {
-            let verdict = self.matches(event, candidate, to, env);
+        next.unwrap_or(Nanos::MAX)
+    }
+
+    /// The newest event at or before `at` that matches at `at`.
+    fn newest(&self, event: &EventMatch, at: Nanos, env: &Env<'_>) -> Newest {
+        let mut out = Newest {
+            event: None,
+            since: Nanos::MIN,
+            until: self.next_event(event.event, at),
+        };
+        for candidate in self.candidates(event.event, Nanos::MIN, at) {
+            // one that its filter rejects may be accepted when the filter changes, and the other way round
+            let verdict = self.matches(event, &candidate, at, env);
+            out.since = out.since.max(verdict.since);
+            out.until = out.until.min(verdict.until);
             if verdict.truth() == Some(true) {
-                let found = Found {
-                    event: candidate.clone(),
-                    since: verdict.since,
-                    until: verdict.until,
-                };
-                return (Some(found), next);
+                out.since = out.since.max(candidate.time);
+                out.event = Some(candidate);
+                break;
             }
-            // a candidate that its filter rejects may be accepted when the filter changes
-            next = next.min(verdict.until);
         }
-        (None, next)
+        out
     }
 
     /// Whether an event passes the filter of a match, evaluated at `at`.
@@ -83,21 +101,17 @@ impl Scope<'_> {
     ) -> Known {
         let duration = self.duration(duration, at);
         let span = duration.value;
-        let (found, next) = self.newest(event, Nanos::MIN, at, env);
-        let out = match found {
-            Some(found) if found.event.time > at.saturating_sub(span) => {
-                let until = found.event.time.saturating_add(span).min(found.until);
-                Known::new(
-                    Value::Bool(!negated),
-                    found.event.time.max(found.since),
-                    until,
-                )
+        let newest = self.newest(event, at, env);
+        let gone = |found: &EventRecord| found.time.saturating_add(span);
+        let out = match &newest.event {
+            Some(found) if gone(found) > at => {
+                Known::new(Value::Bool(!negated), newest.since, gone(found))
+                    .within(Nanos::MIN, newest.until)
             }
             older => {
-                let since = older.map_or(Nanos::MIN, |found| {
-                    found.event.time.saturating_add(span).max(found.since)
-                });
-                let absent = Known::new(Value::Bool(negated), since, next);
+                let since = older.as_ref().map_or(Nanos::MIN, gone);
+                let absent =
+                    Known::new(Value::Bool(negated), newest.since, newest.until).within(since, Nanos::MAX);
                 if negated {
                     self.seen_long_enough(event.event, absent, span, at)
                 } else {
@@ -136,14 +150,10 @@ impl Scope<'_> {
     }
 
     pub(super) fn since_event(&self, event: &EventMatch, at: Nanos, env: &Env<'_>) -> Known {
-        match self.newest(event, Nanos::MIN, at, env) {
-            (Some(found), next) => moving(
-                found.event.time,
-                at,
-                found.event.time.max(found.since),
-                next.min(found.until),
-            ),
-            (None, next) => Known::new(Value::Unknown, Nanos::MIN, next),
+        let newest = self.newest(event, at, env);
+        match newest.event {
+            Some(found) => moving(found.time, at, newest.since, newest.until),
+            None => Known::new(Value::Unknown, newest.since, newest.until),
         }
     }
 
@@ -154,17 +164,11 @@ impl Scope<'_> {
         at: Nanos,
         env: &Env<'_>,
     ) -> Known {
-        match self.newest(event, Nanos::MIN, at, env) {
-            (Some(found), next) => {
-                let value = event_field(&found.event, field);
-                Known::new(
-                    value,
-                    found.event.time.max(found.since),
-                    next.min(found.until),
-                )
-            }
-            (None, next) => Known::new(Value::Unknown, Nanos::MIN, next),
-        }
+        let newest = self.newest(event, at, env);
+        let value = newest
+            .event
+            .map_or(Value::Unknown, |found| event_field(&found, field));
+        Known::new(value, newest.since, newest.until)
     }
 
     pub(super) fn count_events(
@@ -175,45 +179,33 @@ impl Scope<'_> {
         at: Nanos,
         env: &Env<'_>,
     ) -> Known {
-        let Some(frame) = self.frame(over, anchor, at, env) else {
-            return Known::new(Value::Unknown, at, Nanos::MAX);
+        let frame = match self.frame(over, anchor, at, env) {
+            Ok(frame) => frame,
+            Err(unknown) => return unknown,
         };
         let (mut since, mut until) = (frame.since, frame.until);
         let mut count = 0u64;
-        let mut note = |time: Nanos| {
-            if frame.follows {
-                until = until.min(time.saturating_add(frame.span));
-                since = since.max(time);
+        for candidate in self.candidates(event.event, frame.from, frame.to) {
+            let verdict = self.matches(event, &candidate, at, env);
+            since = since.max(verdict.since);
+            until = until.min(verdict.until);
+            if verdict.truth() != Some(true) {
+                continue;
             }
             count += 1;
-        };
-        if event.event == EventKind::Heartbeat {
-            let beats = self
-                .device
-                .heartbeats()
-                .iter()
-                .filter(|t| **t <= self.known);
-            beats
-                .filter(|t| **t > frame.from && **t <= frame.to)
-                .for_each(|t| note(*t));
-        } else if let Some(events) = self.device.events(event.event) {
-            for candidate in events.newest_first(frame.from, frame.to, self.known) {
-                if self.matches(event, candidate, at, env).truth() == Some(true) {
-                    note(candidate.time);
-                }
-            }
             if frame.follows {
-                if let Some(left) = events
-                    .newest_first(Nanos::MIN, frame.from, self.known)
-                    .next()
-                {
-                    since = since.max(left.time.saturating_add(frame.span));
-                }
-                until = until.min(events.next_after(frame.to).unwrap_or(Nanos::MAX));
+                until = until.min(candidate.time.saturating_add(frame.span));
             }
         }
-        if event.event == EventKind::Heartbeat && frame.follows {
-            since = since.max(at);
+        let mut inside = self.candidates(event.event, Nanos::MIN, frame.to);
+        since = since.max(inside.next().map_or(Nanos::MIN, |newest| newest.time));
+        if frame.open(at) {
+            until = until.min(self.next_event(event.event, at));
+        }
+        if frame.follows {
+            let mut left = self.candidates(event.event, Nanos::MIN, frame.from);
+            let left = left.next().map_or(Nanos::MIN, |left| left.time);
+            since = since.max(later(left, frame.span));
         }
         Known::new(Value::Number(count as f64), since.min(at), until)
     }

@@ -46,6 +46,11 @@ impl Scope<'_> {
             }
             cursor = since - 1;
         }
+        visit(&Interval {
+            value: Value::Unknown,
+            since: Nanos::MIN,
+            end: cursor,
+        });
     }
 
     pub(super) fn hold_for(&self, value: &Expr, duration: Dur, at: Nanos, env: &Env<'_>) -> Known {
@@ -84,13 +89,13 @@ impl Scope<'_> {
                 let until = end.saturating_add(span).min(first_until);
                 Known::new(
                     Value::Unknown,
-                    since.max(walked.saturating_add(span)).min(at),
+                    since.max(later(walked, span)).min(at),
                     until,
                 )
             }
             (None, None) => Known::new(
                 Value::Bool(true),
-                walked.saturating_add(span).min(at),
+                later(walked, span).min(at),
                 first_until,
             ),
         };
@@ -111,7 +116,14 @@ impl Scope<'_> {
             holds
         });
         if start == Nanos::MIN {
-            start = self.device.known_since().unwrap_or(at).min(at);
+            // true for ever: counted from when the device is known, and nothing before
+            match self.device.known_since() {
+                Some(known) if known <= at => start = known,
+                known => {
+                    let until = now.until.min(known.unwrap_or(Nanos::MAX));
+                    return Known::new(Value::Number(0.0), now.since, until);
+                }
+            }
         }
         moving(start, at, start, now.until)
     }
@@ -146,10 +158,18 @@ impl Scope<'_> {
     }
 }
 
+/// An instant moved by a span; what has been so for ever still is.
+pub(super) fn later(instant: Nanos, span: Nanos) -> Nanos {
+    match instant {
+        Nanos::MIN => Nanos::MIN,
+        instant => instant.saturating_add(span),
+    }
+}
+
 /// The time since `origin`, as a number that grows.
 pub(super) fn moving(origin: Nanos, at: Nanos, since: Nanos, until: Nanos) -> Known {
     let mut known = Known::new(
-        Value::Number((at - origin) as f64 / SECOND as f64),
+        Value::Number(at.saturating_sub(origin) as f64 / SECOND as f64),
         since,
         until,
     );

@@ -58,17 +58,21 @@ pub(super) fn compare(op: CompareOp, left: Known, right: Known, at: Nanos) -> Kn
     if speed == 0.0 {
         return out;
     }
-    let truth_at = |t: Nanos| {
+    let truth_at = |op: CompareOp, t: Nanos| {
         value_at(&left, *a, t)
             .partial_cmp(&value_at(&right, *b, t))
             .is_some_and(|order| holds(op, order))
     };
-    if matches!(op, CompareOp::Equal | CompareOp::NotEqual) {
-        // a moving number meets a standing one for an instant; nobody waits for that
-        return Known::new(out.value, at, at.saturating_add(1));
-    }
     let estimate = at as f64 + (b - a) / speed * SECOND as f64;
-    let (since, until) = turn(at, since, until, estimate, truth_at);
+    let turn = |op, since, until| turn(at, since, until, estimate, |t| truth_at(op, t));
+    let (since, until) = match op {
+        // a moving number meets a standing one for an instant: before, then and after
+        CompareOp::Equal | CompareOp::NotEqual => {
+            let (since, until) = turn(CompareOp::Less, since, until);
+            turn(CompareOp::LessEqual, since, until)
+        }
+        op => turn(op, since, until),
+    };
     Known::new(out.value, since, until)
 }
 

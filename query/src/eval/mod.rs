@@ -14,12 +14,14 @@ mod template;
 mod window;
 
 pub use template::render;
+pub(crate) use window::exact_sum;
 
-use crate::history::{DeviceHistory, EventRecord, Held};
+use crate::history::{DeviceHistory, EventRecord, Held, Series};
 use crate::ir::{Dur, EventField, Expr, Key, Node, Program, WatchField};
 use crate::value::Value;
 use linear::Linear;
 use smol_str::SmolStr;
+use std::borrow::Cow;
 use storage::{Nanos, SECOND};
 
 /// What all evaluations of one engine or query share.
@@ -112,6 +114,14 @@ impl Known {
         self.since = self.since.max(since);
         self.until = self.until.min(until);
         self
+    }
+
+    /// The value at another instant of [since, until): a number that grows with time has moved.
+    pub fn value_at(&self, at: Nanos) -> Value {
+        match self.line {
+            Some(line) => Value::Number(line.at(at)),
+            None => self.value.clone(),
+        }
     }
 
     /// The truth of a condition; None: unknown.
@@ -304,13 +314,24 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The series of a signal of an instance; one that is derived, as it was known then.
+    fn series(&self, signal: crate::ir::SignalId, key: &str) -> Option<Cow<'a, Series>> {
+        let catalog = &self.world.program.catalog;
+        let then = self.device.patch_as_known(catalog, key, signal, self.known);
+        let now = || {
+            let family = catalog.signals[signal.index()].family;
+            self.device.series(family, key, signal)
+        };
+        then.map(Cow::Owned).or_else(|| now().map(Cow::Borrowed))
+    }
+
     fn signal(&self, signal: crate::ir::SignalId, key: &Key, at: Nanos, env: &Env<'_>) -> Known {
         let decl = &self.world.program.catalog.signals[signal.index()];
         let (key, since, until) = self.key(key, at, env);
         let Some(key) = key else {
             return Known::new(Value::Unknown, since, until);
         };
-        let Some(series) = self.device.series(decl.family, &key, signal) else {
+        let Some(series) = self.series(signal, &key) else {
             return Known::new(Value::Unknown, since, until);
         };
         let floor = if decl.holds.is_some() {

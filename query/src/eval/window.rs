@@ -1,5 +1,6 @@
 //! Window functions: `f(x over D)`, with `before T` and `after T`.
 
+use super::hold::later;
 use super::{Env, Known, Scope};
 use crate::ir::{Anchor, Dur, Expr, Key, Node, SignalId, WindowFunc};
 use crate::value::Value;
@@ -20,15 +21,22 @@ pub(super) struct Frame {
     pub follows: bool,
 }
 
+impl Frame {
+    /// What comes right after `at` falls into the window.
+    pub fn open(&self, at: Nanos) -> bool {
+        self.follows || self.to >= at
+    }
+}
+
 impl Scope<'_> {
-    /// The window at an instant; None when its anchor is unknown.
+    /// The window at an instant; when its anchor is unknown, so is what is computed over it.
     pub(super) fn frame(
         &self,
         over: Dur,
         anchor: &Anchor,
         at: Nanos,
         env: &Env<'_>,
-    ) -> Option<Frame> {
+    ) -> Result<Frame, Known> {
         let duration = self.duration(over, at);
         let span = duration.value;
         let (since, until) = (duration.since, duration.until);
@@ -36,7 +44,19 @@ impl Scope<'_> {
             Anchor::Now if self.world.stepped && span > STEPLESS_MAX => {
                 let step = span / 60;
                 let to = at.div_euclid(step) * step;
-                Some(Frame {
+                let oldest = self.device.oldest();
+                if at < oldest {
+                    // the windows before anything was said are all alike
+                    return Ok(Frame {
+                        from: to - span,
+                        to,
+                        span,
+                        since,
+                        until: until.min(oldest),
+                        follows: false,
+                    });
+                }
+                Ok(Frame {
                     from: to - span,
                     to,
                     span,
@@ -45,7 +65,7 @@ impl Scope<'_> {
                     follows: false,
                 })
             }
-            Anchor::Now => Some(Frame {
+            Anchor::Now => Ok(Frame {
                 from: at.saturating_sub(span),
                 to: at,
                 span,
@@ -56,14 +76,14 @@ impl Scope<'_> {
             Anchor::Before(time) | Anchor::After(time) => {
                 let known = self.eval(time, at, env);
                 let Value::Time(instant) = known.value else {
-                    return None;
+                    return Err(Known::new(Value::Unknown, known.since, known.until));
                 };
                 let (from, to) = match anchor {
                     // Only queries have it, and they look back on what followed a row.
                     Anchor::After(_) => (instant - 1, instant.saturating_add(span) - 1),
                     _ => (instant.saturating_sub(span), instant.min(at)),
                 };
-                Some(Frame {
+                Ok(Frame {
                     from,
                     to,
                     span,
@@ -86,13 +106,9 @@ impl Scope<'_> {
         at: Nanos,
         env: &Env<'_>,
     ) -> Known {
-        let Some(frame) = self.frame(over, anchor, at, env) else {
-            // the anchor is unknown: so is this, as long as the anchor is
-            let (Anchor::Before(time) | Anchor::After(time)) = anchor else {
-                return Known::new(Value::Unknown, at, Nanos::MAX);
-            };
-            let known = self.eval(time, at, env);
-            return Known::new(Value::Unknown, known.since, known.until);
+        let frame = match self.frame(over, anchor, at, env) {
+            Ok(frame) => frame,
+            Err(unknown) => return unknown,
         };
         if func == WindowFunc::Changes {
             return self.window_changes(value, &frame, at, env);
@@ -100,29 +116,24 @@ impl Scope<'_> {
         let mut since = frame.since;
         let mut until = frame.until;
         let samples = self.samples(value, frame.from, frame.to, env);
-        if frame.follows {
-            if let Some((first, _)) = samples.first() {
-                until = until.min(first.saturating_add(frame.span));
+        if let (true, Some((first, _))) = (frame.follows, samples.first()) {
+            until = until.min(first.saturating_add(frame.span));
+        }
+        for (signal, key) in self.reads(value, at, env) {
+            let Some(series) = self.series(signal, &key) else {
+                continue;
+            };
+            let kept = series.samples();
+            let newest = |to: Nanos| kept.partition_point(|s| s.time <= to).checked_sub(1);
+            if let Some(newest) = newest(frame.to) {
+                since = since.max(kept[newest].time);
             }
-            let reads = self.reads(value, at, env);
-            for (signal, key) in &reads {
-                let family = self.world.program.catalog.signals[signal.index()].family;
-                let Some(series) = self.device.series(family, key, *signal) else {
-                    continue;
-                };
+            if let (true, Some(left)) = (frame.follows, newest(frame.from)) {
+                since = since.max(kept[left].time.saturating_add(frame.span));
+            }
+            if frame.open(at) {
                 until = until.min(series.next_after(at).unwrap_or(Nanos::MAX));
-                let kept = series.samples();
-                let inside = kept.partition_point(|s| s.time <= at);
-                if let Some(newest) = inside.checked_sub(1) {
-                    since = since.max(kept[newest].time);
-                }
-                let left = kept.partition_point(|s| s.time <= frame.from);
-                if let Some(left) = left.checked_sub(1) {
-                    since = since.max(kept[left].time.saturating_add(frame.span));
-                }
             }
-        } else if frame.to >= at {
-            since = since.max(at);
         }
         let out = self.fold(func, &samples, counter);
         Known::new(out, since.min(at), until)
@@ -132,13 +143,19 @@ impl Scope<'_> {
         let (instants, before) = self.changes(value, frame.from, frame.to, env);
         let mut since = frame.since;
         let mut until = frame.until;
-        if frame.follows {
+        if frame.open(at) {
             let now = self.eval(value, at, env);
-            since = since.max(now.since).max(before.saturating_add(frame.span));
+            since = since.max(now.since);
             until = until.min(now.until);
+        }
+        if frame.follows {
+            since = since.max(later(before, frame.span));
             if let Some(oldest) = instants.last() {
                 until = until.min(oldest.saturating_add(frame.span));
             }
+        } else {
+            // asked before its end, the window was shorter
+            since = since.max(instants.first().copied().unwrap_or(Nanos::MIN));
         }
         Known::new(Value::Number(instants.len() as f64), since.min(at), until)
     }
@@ -158,8 +175,7 @@ impl Scope<'_> {
             _ => from,
         };
         if let (Node::Signal { .. }, [(signal, key)]) = (&value.node, reads.as_slice()) {
-            let family = self.world.program.catalog.signals[signal.index()].family;
-            let Some(series) = self.device.series(family, key, *signal) else {
+            let Some(series) = self.series(*signal, key) else {
                 return Vec::new();
             };
             return series
@@ -170,8 +186,7 @@ impl Scope<'_> {
         }
         let mut instants: Vec<Nanos> = Vec::new();
         for (signal, key) in &reads {
-            let family = self.world.program.catalog.signals[signal.index()].family;
-            if let Some(series) = self.device.series(family, key, *signal) {
+            if let Some(series) = self.series(*signal, key) {
                 instants.extend(series.range(floor(*signal), to, self.known).map(|s| s.time));
             }
         }
@@ -189,31 +204,44 @@ impl Scope<'_> {
     /// The signals with keys that an expression reads.
     fn reads(&self, value: &Expr, at: Nanos, env: &Env<'_>) -> Vec<(SignalId, SmolStr)> {
         let mut out = Vec::new();
-        crate::ir::walk(value, self.world.program, &mut |expr| match &expr.node {
+        self.collect_reads(value, at, env, &mut out);
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    fn collect_reads(
+        &self,
+        value: &Expr,
+        at: Nanos,
+        env: &Env<'_>,
+        out: &mut Vec<(SignalId, SmolStr)>,
+    ) {
+        match &value.node {
+            // a let stands for itself: what is bound here is not bound in it
+            Node::Let(id) => {
+                let inner = &self.world.program.lets[id.index()].value;
+                return self.collect_reads(inner, at, &Env::Empty, out);
+            }
             Node::Signal {
                 signal,
                 key: Key::Slot(slot),
-            } => match env.instance(*slot) {
-                Some(key) => out.push((*signal, key.clone())),
+            } if env.instance(*slot).is_none() => {
                 // bound by an aggregate inside: all its instances
-                None => {
-                    let family = self.world.program.catalog.signals[signal.index()].family;
-                    out.extend(
-                        self.device
-                            .keys(family)
-                            .map(|(key, _)| (*signal, key.clone())),
-                    );
-                }
-            },
+                let family = self.world.program.catalog.signals[signal.index()].family;
+                let keys = self.device.keys(family);
+                out.extend(keys.map(|(key, _)| (*signal, key.clone())));
+            }
             Node::Signal { signal, key } => {
                 if let (Some(key), ..) = self.key(key, at, env) {
                     out.push((*signal, key));
                 }
             }
             _ => {}
+        }
+        crate::ir::children(value, &mut |child| {
+            self.collect_reads(child, at, env, out);
         });
-        out.dedup();
-        out
     }
 
     fn fold(&self, func: WindowFunc, samples: &[(Nanos, Value)], counter: bool) -> Value {

@@ -21,7 +21,7 @@ use crate::ir::{EventId, EventKind, FamilyId, RuleId, SignalId, WatchId};
 use crate::value::Value;
 use events::{BootSource, merge_boot};
 use mapping::{ColumnTarget, Target};
-use patches::PatchEvent;
+use patches::{PatchEvent, PatchStep};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -29,6 +29,11 @@ use storage::{Nanos, Row, SECOND};
 
 /// Reporting interval of a device that never stated one.
 pub const INTERVAL_DEFAULT: Nanos = 60 * SECOND;
+
+/// What the device said of a pending reboot stays whole for this long; of older, only the turns.
+const PENDING_WHOLE: Nanos = 48 * 3600 * SECOND;
+/// After how many samples that is looked after.
+const PENDING_THIN: usize = 256;
 
 /// A report as a mark on the time line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +61,15 @@ struct Instance {
     fields: Vec<(SignalId, Series)>,
 }
 
+impl Instance {
+    /// Time of the first sample that had arrived by `known`.
+    fn first_known(&self, known: Nanos) -> Option<Nanos> {
+        let samples = self.fields.iter().flat_map(|(_, series)| series.samples());
+        let arrived = samples.filter(|sample| sample.arrival <= known);
+        arrived.map(|sample| sample.time).min()
+    }
+}
+
 /// What one record changed.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -67,6 +81,8 @@ pub struct Changes {
     pub labels: bool,
     /// Signals with a new sample, each once.
     pub signals: Vec<SignalId>,
+    /// A boot became known, or its time did.
+    pub boots: bool,
     /// New events: kind, number, corrected time.
     pub events: Vec<(EventKind, u64, Nanos)>,
     /// The oldest corrected time at which something changed; [`Nanos::MAX`] when nothing did.
@@ -111,6 +127,9 @@ pub struct DeviceHistory {
     pending_reboot: Series,
     titles: BTreeMap<SmolStr, SmolStr>,
     event_count: u64,
+    newest_arrival: Nanos,
+    /// The earliest time that anything said of it has.
+    oldest: Option<Nanos>,
     watches: Vec<WatchLog>,
     firing: Vec<(RuleId, Vec<(Nanos, bool)>)>,
 }
@@ -134,14 +153,14 @@ impl DeviceHistory {
         arrival: Nanos,
     ) -> Changes {
         let mut changes = Changes::new();
+        self.newest_arrival = self.newest_arrival.max(arrival);
         let mut report: Option<Nanos> = None;
         let (mut uptime, mut boot_id) = (None, None);
         let mut patches_changed: Vec<SmolStr> = Vec::new();
         let mut pending_changed = false;
-        let boots_before = self.boots.all().len();
-        let boot_times = self.boots.all().last().map(|b| b.time);
         for row in rows {
             let time = row.time.saturating_add(row.offset).min(arrival);
+            self.note_oldest(time);
             match mapping.target(row.table) {
                 Target::Report { interval, imported } => {
                     report = Some(time);
@@ -197,9 +216,12 @@ impl DeviceHistory {
                                 let before = self.pending_reboot.at(time, Nanos::MAX, None).value;
                                 let late =
                                     self.pending_reboot.newest().is_some_and(|s| s.time > time);
-                                if before != value || late {
-                                    self.pending_reboot.insert(time, arrival, value.clone());
-                                    pending_changed = true;
+                                // also what says nothing new: a late sample may come before it
+                                self.pending_reboot.insert(time, arrival, value.clone());
+                                pending_changed |= before != value || late;
+                                if self.pending_reboot.samples().len() % PENDING_THIN == 0 {
+                                    self.pending_reboot
+                                        .thin(arrival.saturating_sub(PENDING_WHOLE));
                                 }
                             }
                             _ => {}
@@ -276,9 +298,7 @@ impl DeviceHistory {
         if let Some(time) = report {
             self.note_report(time, arrival, uptime, boot_id, mapping, &mut changes);
         }
-        let boots_changed = self.boots.all().len() != boots_before
-            || self.boots.all().last().map(|b| b.time) != boot_times;
-        if pending_changed || boots_changed {
+        if pending_changed || changes.boots {
             patches_changed = self.patch_keys(catalog);
         }
         patches_changed.sort();
@@ -287,6 +307,10 @@ impl DeviceHistory {
             self.derive_patch(catalog, &kb, &mut changes);
         }
         changes
+    }
+
+    fn note_oldest(&mut self, time: Nanos) {
+        self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
     fn set_label(&mut self, label: &SmolStr, time: Nanos, arrival: Nanos, text: SmolStr) {
@@ -383,6 +407,8 @@ impl DeviceHistory {
     fn add_boot(&mut self, record: EventRecord, source: BootSource, changes: &mut Changes) {
         changes.oldest = changes.oldest.min(record.time);
         let time = record.time;
+        self.note_oldest(time);
+        changes.boots = true;
         let (number, new) = merge_boot(&mut self.boots, record, source);
         if new {
             changes.events.push((EventKind::Boot, number, time));
@@ -489,14 +515,18 @@ impl DeviceHistory {
         keys.collect()
     }
 
-    fn derive_patch(&mut self, catalog: &Catalog, kb: &SmolStr, changes: &mut Changes) {
-        let wanted = Value::Text(kb.clone());
+    fn patch_steps(&self, catalog: &Catalog, kb: &str, known: Nanos) -> Vec<PatchStep> {
+        let wanted = Value::Text(kb.into());
         let mut events: Vec<PatchEvent<'_>> = self
             .patch_events(catalog)
             .filter(|(_, event)| event.field("kb") == wanted)
             .collect();
         events.sort_by_key(|(_, event)| (event.time, event.number));
-        let steps = patches::steps(&events, &self.boots, Some(&self.pending_reboot));
+        patches::steps(&events, &self.boots, &self.pending_reboot, known)
+    }
+
+    fn derive_patch(&mut self, catalog: &Catalog, kb: &SmolStr, changes: &mut Changes) {
+        let steps = self.patch_steps(catalog, kb, Nanos::MAX);
         let Some(first) = steps.first().map(|s| s.time) else {
             return;
         };
@@ -533,6 +563,11 @@ impl DeviceHistory {
         self.heard_since
     }
 
+    /// The earliest time that anything said of it has; [`Nanos::MAX`] when nothing was said.
+    pub fn oldest(&self) -> Nanos {
+        self.oldest.unwrap_or(Nanos::MAX)
+    }
+
     /// A label at an instant, with the bounds between which that holds.
     pub fn label(&self, label: &str, at: Nanos, known: Nanos) -> Held<SmolStr> {
         match label {
@@ -543,27 +578,32 @@ impl DeviceHistory {
         let Some((_, steps)) = self.labels.iter().find(|(name, _)| name == label) else {
             return Held::always(SmolStr::default());
         };
-        let first = self.first_report.map_or(Nanos::MIN, |(time, _)| time);
-        let looked = at.max(first);
-        let end = steps.partition_point(|s| s.time <= looked);
-        let until = steps.get(end).map_or(Nanos::MAX, |s| s.time);
-        match steps[..end].iter().rev().find(|s| s.arrival <= known) {
-            Some(step) => {
-                let since = if step.time <= first {
-                    Nanos::MIN
-                } else {
-                    step.time
-                };
+        let end = steps.partition_point(|s| s.time <= at);
+        let next = steps.get(end).map_or(Nanos::MAX, |s| s.time);
+        if let Some(step) = steps[..end].iter().rev().find(|s| s.arrival <= known) {
+            return Held {
+                value: step.text.clone(),
+                since: step.time,
+                until: next,
+            };
+        }
+        // before the first report it has the labels of that one
+        match self.first_report {
+            Some((first, arrival)) if at < first => {
+                let told = steps
+                    .iter()
+                    .rev()
+                    .find(|s| s.time == first && s.arrival == arrival && arrival <= known);
                 Held {
-                    value: step.text.clone(),
-                    since,
-                    until,
+                    value: told.map_or(SmolStr::default(), |step| step.text.clone()),
+                    since: Nanos::MIN,
+                    until: next.min(first),
                 }
             }
-            None => Held {
+            first => Held {
                 value: SmolStr::default(),
-                since: Nanos::MIN,
-                until,
+                since: first.map_or(Nanos::MIN, |(time, _)| time),
+                until: next,
             },
         }
     }
@@ -571,6 +611,36 @@ impl DeviceHistory {
     /// The labels that were ever set.
     pub fn label_names(&self) -> impl Iterator<Item = &SmolStr> {
         self.labels.iter().map(|(name, _)| name)
+    }
+
+    /// Time and arrival of the report that arrived first.
+    pub fn first_report(&self) -> Option<(Nanos, Nanos)> {
+        self.first_report
+    }
+
+    /// The steps of a label by time (equal times in order of arrival): (time, arrival, text).
+    pub fn label_steps(&self, label: &str) -> impl Iterator<Item = (Nanos, Nanos, &SmolStr)> {
+        let found = self.labels.iter().find(|(name, _)| name == label);
+        let steps = found.map_or(&[][..], |(_, steps)| steps);
+        steps
+            .iter()
+            .map(|step| (step.time, step.arrival, &step.text))
+    }
+
+    /// The stated reporting intervals: from which arrival on, and the interval.
+    pub fn intervals(&self) -> &[(Nanos, Nanos)] {
+        &self.intervals
+    }
+
+    /// From when on a rule fired, or no longer did.
+    pub fn firing_steps(&self, rule: RuleId) -> &[(Nanos, bool)] {
+        let found = self.firing.iter().find(|(id, _)| *id == rule);
+        found.map_or(&[][..], |(_, steps)| steps)
+    }
+
+    /// The title of a patch, as first told.
+    pub fn patch_title(&self, kb: &str) -> Option<&SmolStr> {
+        self.titles.get(kb)
     }
 
     /// The reporting interval as known at an instant.
@@ -604,6 +674,49 @@ impl DeviceHistory {
             .iter()
             .find(|(id, _)| *id == signal)
             .map(|(_, series)| series)
+    }
+
+    /// Whether something arrived after `known`: what was derived with it must be asked as it was known.
+    fn hides(&self, known: Nanos) -> bool {
+        known < self.newest_arrival
+    }
+
+    /// A field of a patch as it was known when everything up to `known` had arrived; None: as it is now.
+    pub fn patch_as_known(
+        &self,
+        catalog: &Catalog,
+        kb: &str,
+        signal: SignalId,
+        known: Nanos,
+    ) -> Option<Series> {
+        let decl = &catalog.signals[signal.index()];
+        if !self.hides(known) || catalog.families[decl.family.index()].name != PATCH_FAMILY {
+            return None;
+        }
+        let steps = self.patch_steps(catalog, kb, known);
+        let mut series = Series::new(decl.holds);
+        series.replace(patches::samples(&decl.field, &steps, self.titles.get(kb)));
+        Some(series)
+    }
+
+    /// The keys of a family with the time of their first sample among those known, in order of key.
+    pub fn keys_as_known<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        family: FamilyId,
+        known: Nanos,
+    ) -> impl Iterator<Item = (&'a SmolStr, Nanos)> {
+        let hides = self.hides(known);
+        let patch = catalog.families[family.index()].name == PATCH_FAMILY;
+        let instances = self.families.get(family.index()).into_iter().flatten();
+        instances.filter_map(move |(key, instance)| {
+            let first = match (hides, patch) {
+                (false, _) => Some(instance.first),
+                (true, true) => self.patch_steps(catalog, key, known).first().map(|s| s.time),
+                (true, false) => instance.first_known(known),
+            };
+            first.map(|first| (key, first))
+        })
     }
 
     /// The keys of a family with the time of their first sample, in order.

@@ -29,12 +29,29 @@ pub struct PatchStep {
 /// An event of one patch: the last word of its kind, and the event.
 pub type PatchEvent<'a> = (&'a str, &'a EventRecord);
 
-/// The steps of one patch from its events in order of time; a repeated state is no step.
+/// Kinds of patch events that set a state; the others say nothing of it.
+const SETTING: [&str; 6] = [
+    "missing",
+    "staged",
+    "started",
+    "installed",
+    "failed",
+    "removed",
+];
+
+/// The steps of one patch from its events in order of time, with what had arrived by `known`; a repeated
+/// state is no step, and of equal times the last arrival counts.
 pub fn steps(
     events: &[PatchEvent<'_>],
     boots: &Events,
-    pending_reboot: Option<&Series>,
+    pending_reboot: &Series,
+    known: Nanos,
 ) -> Vec<PatchStep> {
+    let events: Vec<PatchEvent<'_>> = events
+        .iter()
+        .filter(|(kind, event)| SETTING.contains(kind) && event.arrival <= known)
+        .copied()
+        .collect();
     let mut steps: Vec<PatchStep> = Vec::new();
     let mut push = |time: Nanos, arrival: Nanos, state: &'static str, code: Value| {
         let step = PatchStep {
@@ -43,6 +60,9 @@ pub fn steps(
             state,
             code,
         };
+        if steps.last().is_some_and(|last| last.time == time) {
+            steps.pop();
+        }
         match steps.last() {
             Some(last) if last.state == state && last.code == step.code => {}
             _ => steps.push(step),
@@ -50,8 +70,7 @@ pub fn steps(
     };
     for (at, (kind, event)) in events.iter().enumerate() {
         let end = events[at + 1..]
-            .iter()
-            .find(|(kind, _)| *kind != "scheduled")
+            .first()
             .map_or(Nanos::MAX, |(_, e)| e.time);
         match *kind {
             "missing" => push(event.time, event.arrival, "missing", Value::Unknown),
@@ -60,11 +79,14 @@ pub fn steps(
             "failed" => push(event.time, event.arrival, "failed", event.field("code")),
             "removed" => push(event.time, event.arrival, "removed", Value::Unknown),
             "installed" => {
-                let boot = boots.all().iter().find(|boot| boot.time > event.time);
+                let boot = boots
+                    .all()
+                    .iter()
+                    .find(|boot| boot.time > event.time && boot.arrival <= known);
                 let pending_end = boot.map_or(end, |boot| boot.time.min(end));
                 let required = event.field("reboot_required") == Value::Bool(true);
                 for (time, arrival, pending) in
-                    pending_spans(event, required, pending_reboot, pending_end)
+                    pending_spans(event, required, pending_reboot, pending_end, known)
                 {
                     push(
                         time,
@@ -98,18 +120,16 @@ pub fn steps(
 fn pending_spans(
     event: &EventRecord,
     required: bool,
-    pending_reboot: Option<&Series>,
+    series: &Series,
     end: Nanos,
+    known: Nanos,
 ) -> Vec<(Nanos, Nanos, bool)> {
     if required {
         return vec![(event.time, event.arrival, true)];
     }
-    let Some(series) = pending_reboot else {
-        return vec![(event.time, event.arrival, false)];
-    };
-    let now = series.at(event.time, Nanos::MAX, None).value == Value::Bool(true);
+    let now = series.at(event.time, known, None).value == Value::Bool(true);
     let mut spans = vec![(event.time, event.arrival, now)];
-    for sample in series.range(event.time, end.saturating_sub(1), Nanos::MAX) {
+    for sample in series.range(event.time, end.saturating_sub(1), known) {
         let pending = sample.value == Value::Bool(true);
         if spans.last().is_some_and(|(_, _, last)| *last != pending) {
             spans.push((sample.time, sample.arrival.max(event.arrival), pending));

@@ -99,6 +99,11 @@ impl WatchLog {
         self.steps.push(step);
     }
 
+    /// The steps in order of decision.
+    pub fn steps(&self) -> &[WatchStep] {
+        &self.steps
+    }
+
     /// The newest step.
     pub fn newest(&self) -> Option<&WatchStep> {
         self.steps.last()
