@@ -710,6 +710,110 @@ fn ready_while_it_accepts() {
 }
 
 #[test]
+fn slow_and_silent_clients_are_left() {
+    let server = Running::start_with(|config| {
+        let short = std::time::Duration::from_millis(50);
+        config.patience.head = short;
+        config.patience.body_pause = short;
+    });
+    let check = |sent: &str, answer: &str| {
+        let mut stream = connect(server.address).expect("a connection");
+        stream
+            .write_all(sent.as_bytes())
+            .expect("a part of a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an end");
+        assert!(
+            text.starts_with(answer) && text.is_empty() == answer.is_empty(),
+            "{sent:?}: {text}"
+        );
+    };
+    check("", "");
+    check("GET /healthz HT", "");
+    check(
+        "POST /api/v1/reports HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\n{",
+        "HTTP/1.1 408",
+    );
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let server = Running::start_with(|config| config.patience.connections = 1);
+    let mut first = connect(server.address).expect("a connection");
+    first
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n")
+        .expect("a request");
+    let mut status = [0; 15];
+    first.read_exact(&mut status).expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 200 OK");
+    let mut second = connect(server.address).expect("a connection");
+    let mut text = String::new();
+    second.read_to_string(&mut text).expect("an answer");
+    assert!(
+        text.starts_with("HTTP/1.1 503 ") && text.contains("too_many_connections"),
+        "{text}"
+    );
+}
+
+#[test]
+fn before_recovery_it_is_alive_and_not_ready() {
+    let config = afterboot::config::Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        ..afterboot::config::Config::default()
+    };
+    let clock = std::sync::Arc::new(afterboot::clock::SystemClock);
+    let server = afterboot::server::Server::listen(config, clock).expect("a port");
+    let get = |target: &str| request(server.address, "GET", target, &[], b"");
+    assert_eq!(get("/healthz").status, 200);
+    assert!(get("/metrics").text().contains("afterboot_ready 0\n"));
+    for target in [
+        "/readyz",
+        "/api/v1/query?q=alerts",
+        "/api/v1/alerts",
+        "/api/v1/stream",
+    ] {
+        check_error(&get(target), 503, "recovering", "", "/readyz");
+    }
+    let report = request(
+        server.address,
+        "POST",
+        "/api/v1/reports",
+        &[],
+        br#"{"device":"a"}"#,
+    );
+    check_error(&report, 503, "recovering", "", "/readyz");
+    server.stop().expect("a clean end");
+}
+
+#[test]
+fn pages_of_other_sites_may_not_write() {
+    let server = Running::start();
+    let report = |origin: &str| {
+        server.post(
+            "/api/v1/reports",
+            &[("Origin", origin)],
+            r#"{"device":"a"}"#,
+        )
+    };
+    check_error(
+        &report("https://elsewhere.example"),
+        403,
+        "foreign_origin",
+        "Origin",
+        "other sites",
+    );
+    check_error(
+        &report("null"),
+        403,
+        "foreign_origin",
+        "Origin",
+        "other sites",
+    );
+    assert_eq!(server.rows("devices").len(), 0);
+    assert_eq!(report("http://test").status, 200);
+}
+
+#[test]
 fn a_connection_is_kept_and_broken_requests_end_it() {
     let server = Running::start();
     let mut stream = connect(server.address).expect("a connection");
