@@ -712,7 +712,10 @@ impl DeviceHistory {
         instances.filter_map(move |(key, instance)| {
             let first = match (hides, patch) {
                 (false, _) => Some(instance.first),
-                (true, true) => self.patch_steps(catalog, key, known).first().map(|s| s.time),
+                (true, true) => self
+                    .patch_steps(catalog, key, known)
+                    .first()
+                    .map(|s| s.time),
                 (true, false) => instance.first_known(known),
             };
             first.map(|first| (key, first))
