@@ -20,6 +20,7 @@ pub struct Member {
 
 impl Scope<'_> {
     /// The instances that pass the filter with their values, in order of key, with bounds.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one node")]
     pub fn members(
         &self,
         family: FamilyId,

@@ -105,6 +105,9 @@ impl Changes {
     }
 }
 
+/// By rule, from when on it fired or no longer did.
+pub type FiringMarks = Vec<(RuleId, Vec<(Nanos, bool)>)>;
+
 /// Everything known of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DeviceHistory {
@@ -131,7 +134,7 @@ pub struct DeviceHistory {
     /// The earliest time that anything said of it has.
     oldest: Option<Nanos>,
     watches: Vec<WatchLog>,
-    firing: Vec<(RuleId, Vec<(Nanos, bool)>)>,
+    firing: FiringMarks,
 }
 
 impl DeviceHistory {
@@ -219,7 +222,8 @@ impl DeviceHistory {
                                 // also what says nothing new: a late sample may come before it
                                 self.pending_reboot.insert(time, arrival, value.clone());
                                 pending_changed |= before != value || late;
-                                if self.pending_reboot.samples().len() % PENDING_THIN == 0 {
+                                let kept = self.pending_reboot.samples().len();
+                                if kept.is_multiple_of(PENDING_THIN) {
                                     self.pending_reboot
                                         .thin(arrival.saturating_sub(PENDING_WHOLE));
                                 }
@@ -803,7 +807,7 @@ impl DeviceHistory {
     }
 
     /// Forgets what belongs to a rule set: watch logs and firing marks.
-    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, Vec<(RuleId, Vec<(Nanos, bool)>)>) {
+    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, FiringMarks) {
         (
             std::mem::take(&mut self.watches),
             std::mem::take(&mut self.firing),

@@ -1,6 +1,10 @@
 //! A small catalogue, a device to tell things, and short words for building expressions: what the tests
 //! of the evaluators share.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its part; tests may panic"
+)]
 
 use query::catalog::{
     Catalog, EventDecl, FamilyDecl, PATCH_FAMILY, PLAIN_FAMILY, SignalDecl, SignalKind,
