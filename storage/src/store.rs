@@ -5,7 +5,7 @@
 //! nothing is accepted any more. One thread owns a store.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::codec::varint::put_u64;
 use crate::definition::Definition;
@@ -64,8 +64,8 @@ pub struct Store {
     sealed: Vec<Arc<Head>>,
     sealed_bytes: usize,
     head: Arc<Head>,
-    /// Number of the flush begun last.
-    flush: Option<u64>,
+    /// Number of the flush begun last, and whether it may still be installed.
+    flush: Option<(u64, Weak<()>)>,
     /// Where the cells of each row lie in the log's buffer; kept for its memory.
     cells: Vec<(usize, usize)>,
     last_seq: u64,
