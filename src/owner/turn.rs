@@ -81,6 +81,7 @@ impl Owner {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            let idle = first.is_none();
             let began = self.clock.now();
             self.notice_absence(began);
             let mut owed = Owed::default();
@@ -96,9 +97,11 @@ impl Owner {
             }
             let committed = self.core.commit();
             let stop = owed.shutdown.take();
-            self.shared
-                .metrics
-                .turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            if !idle || due {
+                self.shared
+                    .metrics
+                    .turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            }
             self.settle(committed, owed);
             self.begin_flush(began);
             if let Some(answer) = stop {
@@ -109,16 +112,15 @@ impl Owner {
 
     /// How long to sleep when nothing comes in.
     fn wait(&mut self) -> Duration {
-        let now = self.clock.now();
-        let until_due = self
-            .core
-            .next_due()
-            .map_or(WAKE, |due| due.saturating_sub(now));
-        let nap = if self.flush.is_some() {
-            WAKE / 20
-        } else {
-            WAKE
+        let nap = match self.flush {
+            Some(_) => WAKE / 20,
+            None => WAKE,
         };
+        // A timer that cannot be logged is due all the time: that is no reason to spin.
+        let stuck = self.core.is_read_only() || self.core.failure().is_some();
+        let due = self.core.next_due().filter(|_| !stuck);
+        let now = self.clock.now();
+        let until_due = due.map_or(nap, |due| due.saturating_sub(now));
         Duration::from_nanos(until_due.clamp(0, nap) as u64)
     }
 
