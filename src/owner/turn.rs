@@ -19,6 +19,9 @@ const WAKE: Nanos = SECOND;
 /// A gap of more than this between two wakes means that the server was not listening.
 const GAP_MAX: Nanos = 5 * SECOND;
 
+/// How long to sleep while nothing can be logged.
+const STUCK: Duration = Duration::from_millis(500);
+
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 pub(super) struct Owner {
@@ -75,7 +78,9 @@ impl Owner {
     pub fn run(mut self) {
         self.publish();
         loop {
-            let wait = self.wait();
+            // A timer that cannot be logged is due all the time: that is no reason to spin.
+            let stuck = self.core.is_read_only() || self.core.failure().is_some();
+            let wait = if stuck { STUCK } else { self.wait() };
             let first = match self.commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -112,15 +117,16 @@ impl Owner {
 
     /// How long to sleep when nothing comes in.
     fn wait(&mut self) -> Duration {
-        let nap = match self.flush {
-            Some(_) => WAKE / 20,
-            None => WAKE,
-        };
-        // A timer that cannot be logged is due all the time: that is no reason to spin.
-        let stuck = self.core.is_read_only() || self.core.failure().is_some();
-        let due = self.core.next_due().filter(|_| !stuck);
         let now = self.clock.now();
-        let until_due = due.map_or(nap, |due| due.saturating_sub(now));
+        let until_due = self
+            .core
+            .next_due()
+            .map_or(WAKE, |due| due.saturating_sub(now));
+        let nap = if self.flush.is_some() {
+            WAKE / 20
+        } else {
+            WAKE
+        };
         Duration::from_nanos(until_due.clamp(0, nap) as u64)
     }
 
