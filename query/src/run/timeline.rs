@@ -3,9 +3,9 @@
 //! Events with what they mean, boots, phases of watches, alerts with state and reason, changed labels, gaps
 //! in reporting, changes of the agent's clock.
 
-use super::happened;
+use super::happened::{self, Item};
 use super::pipe::{Pipe, Row};
-use super::reader::Reader;
+use super::reader::{One, Reader};
 use super::{Ask, RunError, Window};
 use crate::diagnostic::nearest;
 use crate::eval::{Env, Scope, World};
@@ -37,9 +37,8 @@ pub fn run(
     let mut reader = Reader::open(query, ask, all)?;
     while let Some(one) = reader.next(world)? {
         let mut items = happened::items(&one, ask, all);
-        let recent = items.iter().any(|item| window.holds(item.time));
-        if query.range == Range::Default && !recent && !items.is_empty() {
-            notes.push("nothing in the last 1d: the whole history is shown".to_owned());
+        if query.range == Range::Default && !items.is_empty() && !alive(&one, &items, window) {
+            notes.push("nothing happened in the last 1d: the whole history is shown".to_owned());
         } else {
             items.retain(|item| window.holds(item.time));
             notes.push(format!(
@@ -90,6 +89,20 @@ pub fn run(
     notes.extend(reader.notes());
     notes.into_iter().for_each(|note| table.note(note));
     Ok(table)
+}
+
+/// Whether the device was heard or anything happened on it in the window; what was only decided about its
+/// past in the window (as an import does) is not life.
+fn alive(one: &One, items: &[Item], window: Window) -> bool {
+    let heard = one
+        .history
+        .heartbeats()
+        .iter()
+        .any(|beat| window.holds(*beat));
+    heard
+        || items
+            .iter()
+            .any(|item| !item.decided && window.holds(item.time))
 }
 
 /// The one device of this name.
