@@ -47,19 +47,36 @@ fn updates_that_started_and_never_reported() {
         &folder,
         Format::Table,
         "patches where state = \"installing\" | show kb, state, since",
-        "",
+        "\
+kb         state       since
+KB4022725  installing  2017-07-23T07:25:29.1155402Z
+KB4038788  installing  2017-09-26T08:59:29.8746549Z
+KB4041676  installing  2017-10-14T08:02:12.6132712Z
+exit 0
+",
     );
     check(
         &folder,
         Format::Markdown,
         "alerts from 2026-06-09T00:00:00Z to 2026-06-10T00:00:00Z | by rule, state, reason: keys = list(key)",
-        "",
+        "\
+| rule | state | reason | keys |
+| --- | --- | --- | --- |
+| patch_failed | suppressed | imported | KB4025342, KB890830 |
+| zombie_update | suppressed | imported | KB4022725, KB4038788, KB4041676 |
+exit 0
+",
     );
     check(
         &folder,
         Format::Csv,
         "timeline \"DESKTOP-2KGM189\" from 2017-07-23T00:00:00Z to 2017-07-24T00:00:00Z | show time, what, name",
-        "",
+        "time,what,name\r\n\
+         2017-07-23T07:21:42.7683887Z,patch staged,KB4022725\r\n\
+         2017-07-23T07:25:29.1155402Z,patch started,KB4022725\r\n\
+         2017-07-23T07:25:41.7070663Z,patch started,KB4025342\r\n\
+         2017-07-23T07:25:41.8045046Z,patch failed,KB4025342\r\n\
+         exit 0\n",
     );
 }
 
@@ -70,11 +87,53 @@ fn a_patch_night() {
         &folder,
         Format::Table,
         "timeline \"DESKTOP-1N4R894\" | where name = \"KB4338819\" or what ~ \"restart|boot\" | show time, what, name | top 9",
-        "",
+        "\
+time                          what             name
+2018-07-06T18:37:44.8816283Z  boot
+2018-07-06T18:40:13.233315Z   restart planned
+2018-07-06T18:40:24.9728598Z  boot clean
+2018-07-11T16:20:16.966549Z   patch staged     KB4338819
+2018-07-11T16:24:28.4643706Z  patch started    KB4338819
+2018-07-12T00:41:00.5678011Z  restart planned
+2018-07-12T00:41:50.9447303Z  boot clean
+2018-07-12T00:44:15.269372Z   patch installed  KB4338819
+2018-07-12T20:40:52.0042241Z  patch staged     KB4338819
+note: nothing happened in the last 1d: the whole history is shown
+exit 0
+",
     );
-    check(&folder, Format::Ndjson, "devices | show client, device", "");
-    check(&folder, Format::Table, "devices | shew client", "");
-    check(&folder, Format::Table, "timeline \"DESKTOP-1N4R895\"", "");
+    check(
+        &folder,
+        Format::Ndjson,
+        "devices | show client, device",
+        "\
+{\"client\":\"default\",\"device\":\"DESKTOP-1N4R894\"}
+exit 0
+",
+    );
+    check(
+        &folder,
+        Format::Table,
+        "devices | shew client",
+        "\
+[syntax] Error: expected `by`, `every`, `show`, `sort`, `top`, `last` or `where`, found `shew`
+   ╭─[ query:1:11 ]
+   │
+ 1 │ devices | shew client
+   │           ──┬─
+   │             ╰─── not expected here
+   │
+   │ Help: did you mean `show`?
+───╯
+exit 2
+",
+    );
+    check(
+        &folder,
+        Format::Table,
+        "timeline \"DESKTOP-1N4R895\"",
+        "no device \"DESKTOP-1N4R895\"; did you mean \"DESKTOP-1N4R894\"?\nexit 2\n",
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::eval::{Env, Scope, World};
 use crate::history::DeviceHistory;
 use crate::ir_query::{Query, Range, Source};
 use crate::table::Table;
-use crate::value::{Value, print_time};
+use crate::value::Value;
 use smol_str::SmolStr;
 use storage::{DeviceId, Nanos, Schema};
 
@@ -41,11 +41,7 @@ pub fn run(
             notes.push("nothing happened in the last 1d: the whole history is shown".to_owned());
         } else {
             items.retain(|item| window.holds(item.time));
-            notes.push(format!(
-                "from {} to {}",
-                print_time(window.from),
-                print_time(window.to)
-            ));
+            notes.extend(super::range_note(&query.range, window));
         }
         for item in items {
             let value = |name: &str| match name {
