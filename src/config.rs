@@ -4,10 +4,12 @@
 //! passes for one that holds. `docs/operate.md` lists every key; a test compares.
 
 use crate::ingest::line::LineSettings;
+use crate::limits;
 use serde::Deserialize;
 use smol_str::SmolStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +27,33 @@ pub struct Config {
     pub line: LineSettings,
     /// Where notifications go; None: nowhere, and the delivery log says so.
     pub webhook: Option<Webhook>,
+    /// What a connection may take; not a setting, tests make it small.
+    #[serde(skip)]
+    pub patience: Patience,
+}
+
+/// Bounds of connections, those of [`crate::limits`] unless a test says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// Most connections open at once.
+    pub connections: usize,
+    /// For the head of a request, idle time before it included.
+    pub head: Duration,
+    /// For a pause inside a body.
+    pub body_pause: Duration,
+    /// For a whole body.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            connections: limits::HTTP_CONNECTIONS_MAX,
+            head: Duration::from_secs(limits::HTTP_HEAD_SECONDS_MAX),
+            body_pause: Duration::from_secs(limits::HTTP_BODY_PAUSE_SECONDS_MAX),
+            body: Duration::from_secs(limits::HTTP_BODY_SECONDS_MAX),
+        }
+    }
 }
 
 /// `[webhook]`: one POST of JSON a notification, tried again until it is taken.
@@ -61,6 +90,7 @@ impl Default for Config {
             allow_insecure_listen: false,
             line: LineSettings::default(),
             webhook: None,
+            patience: Patience::default(),
         }
     }
 }

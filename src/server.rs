@@ -30,6 +30,7 @@ pub struct Server {
     app: Arc<App>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    delivering: Option<JoinHandle<()>>,
     runtime: Runtime,
 }
 
@@ -83,6 +84,7 @@ impl Server {
             app,
             stop,
             serving,
+            delivering: None,
             runtime,
         })
     }
@@ -114,14 +116,15 @@ impl Server {
         if let Some(webhook) = webhook {
             let (clock, stop) = (Arc::clone(&self.app.clock), self.app.stop.clone());
             let seed = began.unsigned_abs();
-            self.runtime.spawn(outbox::run(
+            let delivering = outbox::run(
                 handle.clone(),
                 webhook,
                 Policy::default(),
                 clock,
                 seed,
                 stop,
-            ));
+            );
+            self.delivering = Some(self.runtime.spawn(delivering));
         }
         self.app.recovered(handle);
         Ok(recovered)
@@ -167,6 +170,10 @@ impl Server {
     pub fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
         let _ = self.runtime.block_on(self.serving);
+        if let Some(delivering) = self.delivering {
+            // The attempt under way ends and is logged.
+            let _ = self.runtime.block_on(delivering);
+        }
         let ended = match self.app.owner() {
             Err(_) => Ok(()),
             Ok(owner) => match owner.shutdown().map(|answer| answer.blocking_recv()) {

@@ -605,6 +605,75 @@ fn the_stream_brings_every_decision_and_resumes() {
     assert!(stored.all(|line| line.is_ok()));
 }
 
+/// A target of notifications: answers each request with the next of `statuses` (then 200), and hands on what it got.
+fn target(statuses: &[u16]) -> (String, std::sync::mpsc::Receiver<(String, Value)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let (sender, received) = std::sync::mpsc::channel();
+    let mut statuses = statuses.to_vec().into_iter();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.expect("a connection"));
+            let (mut id, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("a line");
+                match line.trim_end().split_once(": ") {
+                    Some(("content-length", text)) => length = text.parse().expect("a length"),
+                    Some(("webhook-id", text)) => id = text.to_string(),
+                    _ if line == "\r\n" => break,
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let status = statuses.next().unwrap_or(200);
+            let answer =
+                format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            reader
+                .get_mut()
+                .write_all(answer.as_bytes())
+                .expect("an answer");
+            if sender
+                .send((id, serde_json::from_slice(&body).expect("JSON")))
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (url, received)
+}
+
+#[test]
+fn an_alert_goes_to_the_webhook_once_also_over_a_restart() {
+    let (url, received) = target(&[]);
+    let server = Running::start_with(|config| {
+        config.webhook = Some(toml::from_str(&format!("url = \"{url}\"")).expect("settings"));
+    });
+    server.report(r#"{"device":"a","signals":{"uptime":93600,"pending_reboot":true}}"#);
+    let (_, first) = received
+        .recv_timeout(served::PATIENCE)
+        .expect("a notification");
+    assert_eq!(
+        (&first["rule"], &first["subject"]),
+        (&"reboot_overdue".into(), &"a".into())
+    );
+    assert_eq!(
+        (&first["state"], &first["type"]),
+        (&"firing".into(), &"alert.firing".into())
+    );
+    let server = server.restart();
+    server.report(r#"{"device":"a","signals":{"pending_reboot":false}}"#);
+    let (_, second) = received
+        .recv_timeout(served::PATIENCE)
+        .expect("the end of it");
+    assert_eq!(
+        (&second["alert"], &second["state"]),
+        (&first["alert"], &"resolved".into())
+    );
+}
+
 #[test]
 fn metrics_say_what_was_done() {
     let server = Running::start();
@@ -638,6 +707,110 @@ fn ready_while_it_accepts() {
     let server = Running::start();
     assert_eq!(server.get("/healthz").json()["status"], "alive");
     assert_eq!(server.get("/readyz").json()["status"], "ready");
+}
+
+#[test]
+fn slow_and_silent_clients_are_left() {
+    let server = Running::start_with(|config| {
+        let short = std::time::Duration::from_millis(50);
+        config.patience.head = short;
+        config.patience.body_pause = short;
+    });
+    let check = |sent: &str, answer: &str| {
+        let mut stream = connect(server.address).expect("a connection");
+        stream
+            .write_all(sent.as_bytes())
+            .expect("a part of a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an end");
+        assert!(
+            text.starts_with(answer) && text.is_empty() == answer.is_empty(),
+            "{sent:?}: {text}"
+        );
+    };
+    check("", "");
+    check("GET /healthz HT", "");
+    check(
+        "POST /api/v1/reports HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\n{",
+        "HTTP/1.1 408",
+    );
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let server = Running::start_with(|config| config.patience.connections = 1);
+    let mut first = connect(server.address).expect("a connection");
+    first
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n")
+        .expect("a request");
+    let mut status = [0; 15];
+    first.read_exact(&mut status).expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 200 OK");
+    let mut second = connect(server.address).expect("a connection");
+    let mut text = String::new();
+    second.read_to_string(&mut text).expect("an answer");
+    assert!(
+        text.starts_with("HTTP/1.1 503 ") && text.contains("too_many_connections"),
+        "{text}"
+    );
+}
+
+#[test]
+fn before_recovery_it_is_alive_and_not_ready() {
+    let config = afterboot::config::Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        ..afterboot::config::Config::default()
+    };
+    let clock = std::sync::Arc::new(afterboot::clock::SystemClock);
+    let server = afterboot::server::Server::listen(config, clock).expect("a port");
+    let get = |target: &str| request(server.address, "GET", target, &[], b"");
+    assert_eq!(get("/healthz").status, 200);
+    assert!(get("/metrics").text().contains("afterboot_ready 0\n"));
+    for target in [
+        "/readyz",
+        "/api/v1/query?q=alerts",
+        "/api/v1/alerts",
+        "/api/v1/stream",
+    ] {
+        check_error(&get(target), 503, "recovering", "", "/readyz");
+    }
+    let report = request(
+        server.address,
+        "POST",
+        "/api/v1/reports",
+        &[],
+        br#"{"device":"a"}"#,
+    );
+    check_error(&report, 503, "recovering", "", "/readyz");
+    server.stop().expect("a clean end");
+}
+
+#[test]
+fn pages_of_other_sites_may_not_write() {
+    let server = Running::start();
+    let report = |origin: &str| {
+        server.post(
+            "/api/v1/reports",
+            &[("Origin", origin)],
+            r#"{"device":"a"}"#,
+        )
+    };
+    check_error(
+        &report("https://elsewhere.example"),
+        403,
+        "foreign_origin",
+        "Origin",
+        "other sites",
+    );
+    check_error(
+        &report("null"),
+        403,
+        "foreign_origin",
+        "Origin",
+        "other sites",
+    );
+    assert_eq!(server.rows("devices").len(), 0);
+    assert_eq!(report("http://test").status, 200);
 }
 
 #[test]

@@ -527,6 +527,177 @@ fn nothing_is_acknowledged_after_a_sync_failed() {
     }
 }
 
+const SCENARIO: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/scenarios/clean-night.ndjson"
+);
+
+#[test]
+fn a_replay_gives_the_same_bytes_every_time() {
+    let args = [
+        "replay",
+        "--input",
+        SCENARIO,
+        "--to",
+        "2026-06-09T02:00:00Z",
+    ];
+    let once = check(
+        &args,
+        0,
+        &["\"rule\":\"post_patch\"", "\"state\":\"done\""],
+        &[],
+    );
+    assert_eq!(run(&args).stdout, once.stdout);
+    check(
+        &["replay", "--input", SCENARIO, "--format", "table"],
+        0,
+        &["post_patch"],
+        &[],
+    );
+    check(
+        &["replay", "--input", "no/such.ndjson"],
+        3,
+        &[],
+        &["no/such.ndjson"],
+    );
+    check(&["replay"], 2, &[], &["--input"]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("input.ndjson");
+    std::fs::write(
+        &input,
+        "{\"device\":\"a\",\"arrived\":\"2026-06-09T00:00:00Z\"}\nnonsense\n",
+    )
+    .expect("a file");
+    check(
+        &["replay", "--input", &input.display().to_string()],
+        1,
+        &[],
+        &["line 2", "left out"],
+    );
+    let rules = dir.path().join("bad.rules");
+    std::fs::write(&rules, "rule a when\n").expect("a file");
+    check(
+        &[
+            "replay",
+            "--input",
+            SCENARIO,
+            "--rules",
+            &rules.display().to_string(),
+        ],
+        1,
+        &[],
+        &["bad.rules"],
+    );
+}
+
+const WINDOWS_LOG: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/windows/win10-1703-system.evtx"
+);
+
+#[test]
+fn an_import_finds_the_updates_that_never_ended_and_counts_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data").display().to_string();
+    check(
+        &["import", "--data", &data, WINDOWS_LOG],
+        0,
+        &["35 reports kept"],
+        &[],
+    );
+    check(
+        &["import", "--data", &data, WINDOWS_LOG],
+        0,
+        &["0 reports kept", "35 known already"],
+        &[],
+    );
+    let query = "patches where state = \"installing\" | sort kb | show kb";
+    let rows = check(
+        &["query", "--data", &data, "--format", "csv", query],
+        0,
+        &[],
+        &[],
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&rows.stdout)
+            .lines()
+            .collect::<Vec<_>>(),
+        ["kb", "KB4022725", "KB4038788", "KB4041676"]
+    );
+    let server = Process::start(&dir.path().join("served"));
+    let url = format!("http://{}", server.address);
+    check(
+        &["import", "--url", &url, WINDOWS_LOG],
+        0,
+        &["35 reports kept"],
+        &[],
+    );
+    check(
+        &["import", "--url", &url, WINDOWS_LOG],
+        0,
+        &["0 reports kept", "35 known already"],
+        &[],
+    );
+    assert_eq!(server.rows(query), ["KB4022725", "KB4038788", "KB4041676"]);
+    // What cannot be used is named, and the rest is kept.
+    let cut = dir.path().join("cut.evtx");
+    let whole = std::fs::read(WINDOWS_LOG).expect("a log");
+    std::fs::write(&cut, &whole[..2000]).expect("a file");
+    let lines = dir.path().join("lines.lp");
+    std::fs::write(&lines, "cpu,host=a usage=1\nnonsense\n").expect("a file");
+    let (cut, lines) = (cut.display().to_string(), lines.display().to_string());
+    check(
+        &["import", "--url", &url, &cut, &lines],
+        1,
+        &["1 reports kept", "refused", "line 2"],
+        &["cut.evtx"],
+    );
+    check(
+        &["import", "--url", &url, "no/such.evtx"],
+        3,
+        &[],
+        &["no/such.evtx"],
+    );
+    check(
+        &["import", "--url", "http://127.0.0.1:1", WINDOWS_LOG],
+        3,
+        &[],
+        &["afterboot serve"],
+    );
+}
+
+#[test]
+fn the_agent_reports_this_machine() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Process::start(&dir.path().join("data"));
+    let url = format!("http://{}", server.address);
+    check(
+        &[
+            "agent",
+            "--once",
+            "--url",
+            &url,
+            "--device",
+            "here",
+            "--label",
+            "client=Acme",
+        ],
+        0,
+        &[],
+        &["accepted by"],
+    );
+    let rows =
+        server.rows("devices | show client, device, up = uptime is known, boot = boot_id is known");
+    assert_eq!(rows, ["Acme,here,true,true"]);
+    check(
+        &["agent", "--once", "--url", "http://127.0.0.1:1"],
+        3,
+        &[],
+        &["http://127.0.0.1:1"],
+    );
+    check(&["agent", "--label", "client"], 2, &[], &["NAME=VALUE"]);
+}
+
 #[test]
 fn patience_is_longer_than_any_step() {
     assert!(PATIENCE.as_secs() > afterboot::limits::HTTP_HEAD_SECONDS_MAX);

@@ -54,6 +54,91 @@ fn form(expr: &Expr) -> String {
     out
 }
 
+/// The shape of an expression with its operators in front.
+fn shape(expr: &Expr) -> String {
+    let joined = |word: &str, items: &[Expr]| {
+        let items: Vec<String> = items.iter().map(shape).collect();
+        format!("({word} {})", items.join(" "))
+    };
+    match &expr.node {
+        Node::Literal(value) => query::value::print(value, &expr.ty),
+        Node::Label(name) => name.to_string(),
+        Node::Signal { .. } => "s".to_string(),
+        Node::Or(items) => joined("or", items),
+        Node::And(items) => joined("and", items),
+        Node::ListOf(items) => joined("list", items),
+        Node::Not(value) => format!("(not {})", shape(value)),
+        Node::Negate(value) => format!("(neg {})", shape(value)),
+        Node::Compare { op, left, right } => format!("({op:?} {} {})", shape(left), shape(right)),
+        Node::Arith { op, left, right } => format!("({op:?} {} {})", shape(left), shape(right)),
+        Node::Coalesce(left, right) => format!("(?? {} {})", shape(left), shape(right)),
+        Node::At { value, .. } => format!("(at {})", shape(value)),
+        Node::For { value, .. } => format!("(for {})", shape(value)),
+        Node::In {
+            value,
+            list,
+            negated,
+        } => {
+            let word = if *negated { "not-in" } else { "in" };
+            format!("({word} {} {})", shape(value), shape(list))
+        }
+        Node::IsKnown { value, .. } => format!("(known {})", shape(value)),
+        Node::Matches { text, pattern, .. } => format!("(~ {} {})", shape(text), shape(pattern)),
+        other => format!("{other:?}")
+            .split([' ', '('])
+            .next()
+            .unwrap_or_default()
+            .to_string(),
+    }
+}
+
+#[test]
+fn operators_bind_as_the_grammar_says() {
+    for (text, expected) in [
+        (
+            "true or false and not true",
+            "(or true (and false (not true)))",
+        ),
+        ("(true or false) and true", "(and (or true false) true)"),
+        ("true or false or true", "(or true false true)"),
+        ("true and false for 5m", "(for (and true false))"),
+        ("true and (false for 5m)", "(and true (for false))"),
+        ("1 + 2 * 3 - 4", "(Subtract (Add 1 (Multiply 2 3)) 4)"),
+        ("8 / 4 / 2", "(Divide (Divide 8 4) 2)"),
+        ("-1 + 2", "(Add (neg 1) 2)"),
+        ("not 1 + 1 = 2", "(not (Equal (Add 1 1) 2))"),
+        ("1 != 2", "(NotEqual 1 2)"),
+        ("1 < 2", "(Less 1 2)"),
+        ("1 <= 2", "(LessEqual 1 2)"),
+        ("1 > 2", "(Greater 1 2)"),
+        ("1 >= 2", "(GreaterEqual 1 2)"),
+        (
+            "cpu at last(boot).time ?? 5% > 3%",
+            "(Greater (?? (at s) 5.0%) 3.0%)",
+        ),
+        ("cpu ?? mem ?? 1%", "(?? s (?? s 1.0%))"),
+        (
+            "class not in [\"a\"] and os in [\"b\", \"c\"]",
+            "(and (not-in class (list a)) (in os (list b c)))",
+        ),
+        (
+            "class ~ \"a\" or cpu is known",
+            "(or (~ class a) (known s))",
+        ),
+        ("1.5d", "1d12h"),
+        ("250ms", "250ms"),
+        ("10MiB/s", "10MiB/s"),
+        ("10 / s", "(Divide 10 s)"),
+        ("10/s", "10/s"),
+        ("2e3", "2000"),
+        ("2026-06-09T02:00:00Z", "2026-06-09T02:00:00Z"),
+        ("\"a\\\"b\\\\c{d}\"", "a\"b\\c{d}"),
+    ] {
+        let program = program(&format!("signal s gauge number let x = {text}"));
+        assert_eq!(shape(&program.lets[0].value), expected, "{text}");
+    }
+}
+
 #[test]
 fn standard_rules_check() {
     let program = program(STANDARD);
@@ -193,6 +278,12 @@ fn a_rule_may_be_called_like_a_signal() {
         program.rule_order.iter().map(|id| id.0).collect::<Vec<_>>(),
         [0, 1]
     );
+}
+
+#[test]
+fn a_text_stands_in_for_unknown_in_messages() {
+    program("rule a when pending_reboot alert warn \"{uptime ?? since(boot) ?? \"never\"} {{x}}\"");
+    assert!(!errors("let a = uptime ?? \"never\"").is_empty());
 }
 
 #[test]

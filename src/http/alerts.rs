@@ -38,7 +38,7 @@ fn question(
 ) -> Result<String, ApiError> {
     let mut conditions = Vec::new();
     match state {
-        None | Some("open") => conditions.push("resolved is not known".to_string()),
+        None | Some("open") => conditions.push("ended is not known".to_string()),
         Some("any") => {}
         Some(state) if STATES.contains(&state) => conditions.push(format!("state = \"{state}\"")),
         Some(other) => {
@@ -62,7 +62,7 @@ fn question(
     };
     Ok(format!(
         "alerts from {from}{filter} | sort raised desc | show id, rule, client, subject, key, state, severity, \
-         message, reason, raised, changed = time, resolved"
+         message, reason, raised, changed, ended"
     ))
 }
 

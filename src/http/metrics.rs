@@ -215,7 +215,7 @@ pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
 
 /// Open alerts out of the store, as any query would count them; left out while too many queries run.
 async fn open_alerts(app: &App, page: &mut Page) {
-    const QUESTION: &str = "alerts where resolved is not known | by state, severity: n = count()";
+    const QUESTION: &str = "alerts where ended is not known | by state, severity: n = count()";
     let Ok(table) = ask(app, QUESTION.to_string(), Limits::default()).await else {
         return;
     };

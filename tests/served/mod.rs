@@ -139,23 +139,34 @@ pub struct Running {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub dir: tempfile::TempDir,
+    config: Config,
     server: Option<Server>,
 }
 
 impl Running {
     /// With the standard rules.
     pub fn start() -> Running {
-        let dir = tempfile::tempdir().expect("a folder");
-        Running::start_in(dir, Arc::new(ManualClock::new(NIGHT - 1_000_000_000)))
+        Running::start_with(|_| ())
     }
 
-    fn start_in(dir: tempfile::TempDir, clock: Arc<ManualClock>) -> Running {
-        let config = Config {
+    /// With other settings than the default ones.
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Running {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut config = Config {
             data: dir.path().join("data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             ..Config::default()
         };
-        let mut server = Server::listen(config, clock.clone()).expect("a port");
+        change(&mut config);
+        Running::start_in(
+            dir,
+            config,
+            Arc::new(ManualClock::new(NIGHT - 1_000_000_000)),
+        )
+    }
+
+    fn start_in(dir: tempfile::TempDir, config: Config, clock: Arc<ManualClock>) -> Running {
+        let mut server = Server::listen(config.clone(), clock.clone()).expect("a port");
         let rules = RuleSet::check(rule_files::standard()).expect("the standard rules");
         server.recover(&rules).expect("a store");
         // Arrivals rise strictly: what comes next has an instant of its own.
@@ -164,6 +175,7 @@ impl Running {
             address: server.address,
             clock,
             dir,
+            config,
             server: Some(server),
         }
     }
@@ -171,10 +183,9 @@ impl Running {
     /// Ends it cleanly and starts it again on the same folder.
     pub fn restart(mut self) -> Running {
         self.stop();
-        Running::start_in(
-            std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a folder")),
-            self.clock.clone(),
-        )
+        let other = tempfile::tempdir().expect("a folder");
+        let dir = std::mem::replace(&mut self.dir, other);
+        Running::start_in(dir, self.config.clone(), self.clock.clone())
     }
 
     pub fn stop(&mut self) {
