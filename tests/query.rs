@@ -1,4 +1,5 @@
 //! A real event log in a folder, and questions to it: through `query` and through a shell's script.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use afterboot::core::{Core, Options, RuleSet, Source};
 use afterboot::import::Import;
