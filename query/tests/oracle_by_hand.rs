@@ -3,7 +3,9 @@
 mod world;
 
 use query::history::{Phase, RunFacts, WatchStep};
-use query::ir::{Anchor, ArithOp, CompareOp, Dur, Key, Node, Quantifier, WatchField, WatchId, WindowFunc};
+use query::ir::{
+    Anchor, ArithOp, CompareOp, Dur, Key, Node, Quantifier, WatchField, WatchId, WindowFunc,
+};
 use query::value::Value;
 use storage::{Nanos, SECOND};
 use world::*;
@@ -68,19 +70,56 @@ fn a_patch_goes_through_its_states() {
         (50, &[kb("patch.failed", s(50), &[("code", text("0x1"))])]),
         (60, &[kb("patch.removed", s(60), &[])]),
     ]);
-    states(&told, "state", &[(5, UNKNOWN), (10, says("missing")), (39, says("staged")), (40, says("installing"))]);
-    states(&told, "state", &[(50, says("failed")), (60, says("removed"))]);
-    states(&told, "code", &[(45, UNKNOWN), (55, says("0x1")), (65, UNKNOWN)]);
+    states(
+        &told,
+        "state",
+        &[
+            (5, UNKNOWN),
+            (10, says("missing")),
+            (39, says("staged")),
+            (40, says("installing")),
+        ],
+    );
+    states(
+        &told,
+        "state",
+        &[(50, says("failed")), (60, says("removed"))],
+    );
+    states(
+        &told,
+        "code",
+        &[(45, UNKNOWN), (55, says("0x1")), (65, UNKNOWN)],
+    );
     // a repeated state keeps its since
-    states(&told, "since", &[(35, Value::Time(s(20))), (45, Value::Time(s(40)))]);
+    states(
+        &told,
+        "since",
+        &[(35, Value::Time(s(20))), (45, Value::Time(s(40)))],
+    );
 }
 
 #[test]
 fn installed_waits_for_the_boot_when_it_says_so() {
-    let required = kb("patch.installed", s(10), &[("reboot_required", truth(true))]);
+    let required = kb(
+        "patch.installed",
+        s(10),
+        &[("reboot_required", truth(true))],
+    );
     let told = device(&[(10, &[required]), (100, &[boot(s(100))])]);
-    states(&told, "state", &[(10, says("pending_reboot")), (99, says("pending_reboot")), (100, says("installed"))]);
-    states(&told, "since", &[(99, Value::Time(s(10))), (100, Value::Time(s(100)))]);
+    states(
+        &told,
+        "state",
+        &[
+            (10, says("pending_reboot")),
+            (99, says("pending_reboot")),
+            (100, says("installed")),
+        ],
+    );
+    states(
+        &told,
+        "since",
+        &[(99, Value::Time(s(10))), (100, Value::Time(s(100)))],
+    );
 }
 
 #[test]
@@ -94,14 +133,30 @@ fn installed_waits_while_the_device_says_so_and_no_boot_came() {
         (60, &[pending(true)]),
     ]);
     let (waits, done) = (says("pending_reboot"), says("installed"));
-    states(&told, "state", &[(10, done.clone()), (20, waits.clone()), (30, done.clone())]);
-    states(&told, "state", &[(40, waits), (50, done.clone()), (60, done)]);
+    states(
+        &told,
+        "state",
+        &[(10, done.clone()), (20, waits.clone()), (30, done.clone())],
+    );
+    states(
+        &told,
+        "state",
+        &[(40, waits), (50, done.clone()), (60, done)],
+    );
 }
 
 #[test]
 fn started_without_a_result_is_a_zombie_after_the_boot() {
-    let told = device(&[(10, &[kb("patch.started", s(10), &[])]), (50, &[boot(s(50))]), (90, &[])]);
-    states(&told, "state", &[(49, says("installing")), (90, says("installing"))]);
+    let told = device(&[
+        (10, &[kb("patch.started", s(10), &[])]),
+        (50, &[boot(s(50))]),
+        (90, &[]),
+    ]);
+    states(
+        &told,
+        "state",
+        &[(49, says("installing")), (90, says("installing"))],
+    );
 }
 
 #[test]
@@ -121,7 +176,12 @@ fn a_new_boot_id_is_a_boot_at_report_time_less_uptime() {
 
 #[test]
 fn a_fallen_uptime_is_a_boot_when_it_began_after_the_last_report() {
-    let told = device(&[(0, &[uptime(500.0)]), (60, &[uptime(57.0)]), (120, &[uptime(118.0)]), (200, &[uptime(60.0)])]);
+    let told = device(&[
+        (0, &[uptime(500.0)]),
+        (60, &[uptime(57.0)]),
+        (120, &[uptime(118.0)]),
+        (200, &[uptime(60.0)]),
+    ]);
     // 60 − 57 = 3 s after the report before
     told.check(&count(event("boot"), HOUR), s(60), is(1.0));
     told.check(&count(event("boot"), HOUR), s(200), is(2.0));
@@ -135,19 +195,29 @@ fn one_boot_is_one_however_it_became_known() {
         (0, &[boot_id("a"), uptime(500.0)]),
         (60, &[boot(s(55))]),
         (120, &[boot_id("b"), uptime(70.0)]),
-        (180, &[Fact::Event("boot", s(170), vec![("boot_id", text("b"))])]),
+        (
+            180,
+            &[Fact::Event("boot", s(170), vec![("boot_id", text("b"))])],
+        ),
     ]);
     told.check(&count(event("boot"), HOUR), s(180), is(1.0));
     // the derived time wins
     told.check(&last(event("boot"), "time"), s(180), Value::Time(s(50)));
     // without ids, more than a minute apart: two
-    let told = device(&[(60, &[boot(s(0))]), (70, &[boot(s(61))]), (80, &[boot(s(60))])]);
+    let told = device(&[
+        (60, &[boot(s(0))]),
+        (70, &[boot(s(61))]),
+        (80, &[boot(s(60))]),
+    ]);
     told.check(&count(event("boot"), HOUR), s(80), is(2.0));
 }
 
 #[test]
 fn a_label_holds_from_its_report_and_the_first_also_before() {
-    let told = device(&[(10, &[Fact::Label("role", "sql")]), (20, &[Fact::Label("role", "web"), Fact::Label("site", "B")])]);
+    let told = device(&[
+        (10, &[Fact::Label("role", "sql")]),
+        (20, &[Fact::Label("role", "web"), Fact::Label("site", "B")]),
+    ]);
     told.check(&label("role"), s(-1000), says("sql"));
     told.check(&label("role"), s(19), says("sql"));
     told.check(&label("role"), s(20), says("web"));
@@ -207,7 +277,11 @@ fn an_import_is_no_heartbeat() {
 #[test]
 fn reports_are_counted_in_the_devices_own_interval() {
     let told = device(&[(0, &[]), (60, &[Fact::Interval(300.0)])]);
-    let silent = node(Node::Within { event: event("heartbeat"), duration: Dur::Reports(2.0), negated: true });
+    let silent = node(Node::Within {
+        event: event("heartbeat"),
+        duration: Dur::Reports(2.0),
+        negated: true,
+    });
     told.check(&silent, s(59), NO);
     told.check(&silent, s(60 + 599), NO);
     told.check(&silent, s(60 + 600), YES);
@@ -257,7 +331,11 @@ fn of_equal_times_the_last_arrival_reads() {
     let mut told = device(&[(0, &[cpu(10.0)])]);
     told.tell(s(5), s(0), &[cpu(20.0)]);
     told.check(&plain("cpu"), s(6), is(20.0));
-    told.check(&over(WindowFunc::Count, plain("cpu"), MINUTE), s(6), is(1.0));
+    told.check(
+        &over(WindowFunc::Count, plain("cpu"), MINUTE),
+        s(6),
+        is(1.0),
+    );
 }
 
 #[test]
@@ -277,14 +355,27 @@ fn under_a_floor_only_what_was_seen_since_counts() {
     // what holds for ever is not asked again
     assert_eq!(ask(&service("A", "start"), s(60)), says("auto"));
     // as it was before the floor
-    assert_eq!(ask(&at(service("A", "state"), time(s(10))), s(60)), says("up"));
-    assert_eq!(ask(&over(WindowFunc::Count, service("A", "state"), MINUTE), s(55)), is(0.0));
+    assert_eq!(
+        ask(&at(service("A", "state"), time(s(10))), s(60)),
+        says("up")
+    );
+    assert_eq!(
+        ask(
+            &over(WindowFunc::Count, service("A", "state"), MINUTE),
+            s(55)
+        ),
+        is(0.0)
+    );
 }
 
 #[test]
 fn at_sees_what_was_known_at_that_instant() {
     let mut told = device(&[(0, &[cpu(10.0)]), (60, &[])]);
-    told.tell(s(90), s(30), &[cpu(20.0), Fact::Sample("service", "A", "state", text("up"))]);
+    told.tell(
+        s(90),
+        s(30),
+        &[cpu(20.0), Fact::Sample("service", "A", "state", text("up"))],
+    );
     told.check(&at(plain("cpu"), time(s(60))), s(100), is(10.0));
     told.check(&at(plain("cpu"), time(s(90))), s(100), is(20.0));
     told.check(&at(plain("cpu"), time(s(200))), s(100), UNKNOWN);
@@ -295,18 +386,34 @@ fn at_sees_what_was_known_at_that_instant() {
 
 #[test]
 fn a_patch_at_an_instant_is_as_it_was_known() {
-    let mut told = device(&[(0, &[kb("patch.started", s(0), &[])]), (60, &[kb("patch.installed", s(60), &[])])]);
+    let mut told = device(&[
+        (0, &[kb("patch.started", s(0), &[])]),
+        (60, &[kb("patch.installed", s(60), &[])]),
+    ]);
     told.tell(s(90), s(90), &[kb("patch.failed", s(70), &[])]);
     told.check(&patch("KB1", "state"), s(80), says("failed"));
-    told.check(&at(patch("KB1", "state"), time(s(80))), s(100), says("installed"));
+    told.check(
+        &at(patch("KB1", "state"), time(s(80))),
+        s(100),
+        says("installed"),
+    );
 }
 
 #[test]
 fn a_watch_is_in_the_phase_that_took_effect() {
     let mut told = device(&[(0, &[])]);
-    let step = |effective, decided, phase| WatchStep { effective: s(effective), decided: s(decided), phase, facts: RunFacts::default() };
-    told.device.watch_mut(WatchId(0)).push(step(10, 10, Phase::Open));
-    told.device.watch_mut(WatchId(0)).push(step(30, 60, Phase::Down));
+    let step = |effective, decided, phase| WatchStep {
+        effective: s(effective),
+        decided: s(decided),
+        phase,
+        facts: RunFacts::default(),
+    };
+    told.device
+        .watch_mut(WatchId(0))
+        .push(step(10, 10, Phase::Open));
+    told.device
+        .watch_mut(WatchId(0))
+        .push(step(30, 60, Phase::Down));
     let phase = node(Node::Watch(WatchId(0), WatchField::Phase));
     told.check(&phase, s(9), says("none"));
     told.check(&phase, s(29), says("open"));
@@ -333,17 +440,39 @@ fn a_window_is_open_at_its_older_end() {
     told.check(&mean, s(60) - 1, is(10.0));
     told.check(&mean, s(60), is(20.0));
     told.check(&mean, s(120), UNKNOWN);
-    told.check(&over(WindowFunc::Count, plain("cpu"), MINUTE), s(120), is(0.0));
-    let before = window(WindowFunc::Sum, plain("cpu"), HOUR, Anchor::Before(Box::new(time(s(30)))), false);
+    told.check(
+        &over(WindowFunc::Count, plain("cpu"), MINUTE),
+        s(120),
+        is(0.0),
+    );
+    let before = window(
+        WindowFunc::Sum,
+        plain("cpu"),
+        HOUR,
+        Anchor::Before(Box::new(time(s(30)))),
+        false,
+    );
     told.check(&before, s(60), is(10.0));
-    let after = window(WindowFunc::Sum, plain("cpu"), HOUR, Anchor::After(Box::new(time(s(60)))), false);
+    let after = window(
+        WindowFunc::Sum,
+        plain("cpu"),
+        HOUR,
+        Anchor::After(Box::new(time(s(60)))),
+        false,
+    );
     told.check(&after, s(60), is(20.0));
 }
 
 #[test]
 fn a_counter_restarts_and_never_counts_across_a_boot() {
     let sent = |value: f64| Fact::Sample("device", "", "sent", number(value));
-    let told = device(&[(0, &[sent(100.0)]), (60, &[sent(150.0)]), (120, &[sent(30.0)]), (180, &[boot(s(150)), sent(70.0)]), (240, &[sent(90.0)])]);
+    let told = device(&[
+        (0, &[sent(100.0)]),
+        (60, &[sent(150.0)]),
+        (120, &[sent(30.0)]),
+        (180, &[boot(s(150)), sent(70.0)]),
+        (240, &[sent(90.0)]),
+    ]);
     let over = |func| window(func, plain("sent"), HOUR, Anchor::Now, true);
     // 50, then 30 from 0; across the boot nothing; 20
     told.check(&over(WindowFunc::Delta), s(240), is(100.0));
@@ -357,12 +486,21 @@ fn a_counter_restarts_and_never_counts_across_a_boot() {
 fn changes_skip_what_is_unknown() {
     let mode = |value: &str| Fact::Sample("device", "", "mode", text(value));
     // known for 90 s: unknown from 90 to 600
-    let told = device(&[(0, &[mode("low")]), (600, &[mode("low")]), (660, &[mode("high")]), (1200, &[mode("low")])]);
+    let told = device(&[
+        (0, &[mode("low")]),
+        (600, &[mode("low")]),
+        (660, &[mode("high")]),
+        (1200, &[mode("low")]),
+    ]);
     let changes = over(WindowFunc::Changes, plain("mode"), HOUR);
     told.check(&changes, s(600), is(0.0));
     told.check(&changes, s(660), is(1.0));
     // the last known value counts, however old
-    told.check(&over(WindowFunc::Changes, plain("mode"), MINUTE), s(1200), is(1.0));
+    told.check(
+        &over(WindowFunc::Changes, plain("mode"), MINUTE),
+        s(1200),
+        is(1.0),
+    );
     told.check(&changes, s(-10), is(0.0));
 }
 
@@ -383,7 +521,10 @@ fn every_over_nothing_is_true_and_a_listed_one_never_seen_is_unknown() {
     let told = device(&[(0, &[Fact::Sample("service", "A", "state", text("up"))])]);
     let up = || Some(equal(signal("service", Key::Slot(0), "state"), txt("up")));
     let named = |names: &[&str]| {
-        let list = names.iter().map(|name| Value::Text((*name).into())).collect::<Vec<_>>();
+        let list = names
+            .iter()
+            .map(|name| Value::Text((*name).into()))
+            .collect::<Vec<_>>();
         node(Node::Literal(Value::List(list.into())))
     };
     let every = |names: &[&str]| {
@@ -392,7 +533,13 @@ fn every_over_nothing_is_true_and_a_listed_one_never_seen_is_unknown() {
             list: Box::new(named(names)),
             negated: false,
         });
-        family("service", Quantifier::Every, Some(filter), up(), Some(named(names)))
+        family(
+            "service",
+            Quantifier::Every,
+            Some(filter),
+            up(),
+            Some(named(names)),
+        )
     };
     told.check(&services(Quantifier::Every, None, up()), s(-1), YES);
     told.check(&every(&["A"]), s(10), YES);
@@ -415,5 +562,9 @@ fn unknown_is_neither_true_nor_false() {
     told.check(&known(plain("cpu")), s(0), NO);
     told.check(&coalesce(plain("cpu"), num(3.0)), s(0), is(3.0));
     told.check(&arith(num(1.0), ArithOp::Divide, num(0.0)), s(0), UNKNOWN);
-    told.check(&compare(plain("cpu"), CompareOp::NotEqual, num(1.0)), s(0), UNKNOWN);
+    told.check(
+        &compare(plain("cpu"), CompareOp::NotEqual, num(1.0)),
+        s(0),
+        UNKNOWN,
+    );
 }

@@ -74,7 +74,12 @@ fn into_folder(folder: &Path, import: Import, notify: bool) -> Result<Summary, F
         failed(&error).hint("the rules kept in the store do not check with this version; start a server on it with --rules first")
     })?;
     let now = SystemClock.now();
-    let mut core = Core::open(disk, Options::default(), &rules, now)
+    // With a target, what `--notify` raises waits for the next server instead of being given up.
+    let options = Options {
+        target: Some("webhook".into()),
+        ..Options::default()
+    };
+    let mut core = Core::open(disk, options, &rules, now)
         .map_err(|error| failed(&error))?
         .core;
     import

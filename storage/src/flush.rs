@@ -32,6 +32,8 @@ pub struct FlushJob {
     /// When the last record arrived.
     pub(crate) arrival: Nanos,
     pub(crate) wal_first: u64,
+    /// Alive while this flush may still be installed.
+    pub(crate) token: Arc<()>,
 }
 
 /// What a [`FlushJob`] wrote.
@@ -49,6 +51,7 @@ pub struct Flushed {
     pub(crate) seq: u64,
     pub(crate) arrival: Nanos,
     pub(crate) wal_first: u64,
+    pub(crate) _token: Arc<()>,
 }
 
 impl FlushJob {
@@ -86,6 +89,7 @@ impl FlushJob {
             seq: self.checkpoint.seq,
             arrival: self.arrival,
             wal_first: self.wal_first,
+            _token: self.token,
         })
     }
 

@@ -5,7 +5,7 @@
 //! nothing is accepted any more. One thread owns a store.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::codec::varint::put_u64;
 use crate::definition::Definition;
@@ -64,8 +64,8 @@ pub struct Store {
     sealed: Vec<Arc<Head>>,
     sealed_bytes: usize,
     head: Arc<Head>,
-    /// Number of the flush begun last.
-    flush: Option<u64>,
+    /// Number of the flush begun last, and whether it may still be installed.
+    flush: Option<(u64, Weak<()>)>,
     /// Where the cells of each row lie in the log's buffer; kept for its memory.
     cells: Vec<(usize, usize)>,
     last_seq: u64,
@@ -138,14 +138,18 @@ impl Store {
     /// [`Error::Full`] without space, [`Error::BadRow`] for a record that does not fit the schema or
     /// has no row, [`Error::ArrivalFell`], [`Error::Limit`]: nothing was applied.
     /// [`Error::Poisoned`] after a failed commit.
-    pub fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Range<u64>, Error> {
+    pub fn append(
+        &mut self,
+        arrival: Nanos,
+        records: impl AsRef<[Vec<Row>]>,
+    ) -> Result<Range<u64>, Error> {
         let held = self.head.read().bytes() + self.sealed_bytes;
         if held > self.options.head_bytes_max.saturating_mul(HEAD_GROWTH_MAX) {
             return Err(Error::Full {
                 what: "rows wait in memory because flushes fail",
             });
         }
-        self.append_frame(arrival, &records, false)
+        self.append_frame(arrival, records.as_ref(), false)
     }
 
     /// Appends records that follow from earlier ones. They may use the space kept in reserve, so
@@ -156,9 +160,9 @@ impl Store {
     pub fn append_derived(
         &mut self,
         arrival: Nanos,
-        records: Vec<Vec<Row>>,
+        records: impl AsRef<[Vec<Row>]>,
     ) -> Result<Range<u64>, Error> {
-        self.append_frame(arrival, &records, true)
+        self.append_frame(arrival, records.as_ref(), true)
     }
 
     fn append_frame(

@@ -91,7 +91,7 @@ fn open_again(disk: &SimDisk) -> Option<Store> {
 
 #[test]
 fn any_step_may_fail() {
-    for seed in seeds(6) {
+    for seed in seeds(4) {
         for step in 1..=70 {
             let short = step % 2 == 0;
             check_failing_step(
@@ -116,7 +116,7 @@ fn any_step_may_fail() {
 
 #[test]
 fn any_size_of_disk_may_be_too_small() {
-    for seed in seeds(6) {
+    for seed in seeds(4) {
         for kilobytes in 1..24 {
             let capacity_bytes = Some(500 + kilobytes * 700);
             check_failing_step(

@@ -102,7 +102,12 @@ pub fn merge_boot(boots: &mut Events, seen: EventRecord, source: BootSource) -> 
         _ => None,
     };
     let id = id_of(&seen);
-    let by_id = || boots.list.iter().position(|boot| id.is_some() && id_of(boot) == id);
+    let by_id = || {
+        boots
+            .list
+            .iter()
+            .position(|boot| id.is_some() && id_of(boot) == id)
+    };
     let by_nearness = || {
         let apart = |boot: &EventRecord| (boot.time - seen.time).abs();
         let near = boots.list.iter().enumerate().filter(|(_, boot)| {

@@ -105,6 +105,9 @@ impl Changes {
     }
 }
 
+/// By rule, from when on it fired or no longer did.
+pub type FiringMarks = Vec<(RuleId, Vec<(Nanos, bool)>)>;
+
 /// Everything known of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DeviceHistory {
@@ -131,7 +134,7 @@ pub struct DeviceHistory {
     /// The earliest time that anything said of it has.
     oldest: Option<Nanos>,
     watches: Vec<WatchLog>,
-    firing: Vec<(RuleId, Vec<(Nanos, bool)>)>,
+    firing: FiringMarks,
 }
 
 impl DeviceHistory {
@@ -219,7 +222,8 @@ impl DeviceHistory {
                                 // also what says nothing new: a late sample may come before it
                                 self.pending_reboot.insert(time, arrival, value.clone());
                                 pending_changed |= before != value || late;
-                                if self.pending_reboot.samples().len() % PENDING_THIN == 0 {
+                                let kept = self.pending_reboot.samples().len();
+                                if kept.is_multiple_of(PENDING_THIN) {
                                     self.pending_reboot
                                         .thin(arrival.saturating_sub(PENDING_WHOLE));
                                 }
@@ -712,7 +716,10 @@ impl DeviceHistory {
         instances.filter_map(move |(key, instance)| {
             let first = match (hides, patch) {
                 (false, _) => Some(instance.first),
-                (true, true) => self.patch_steps(catalog, key, known).first().map(|s| s.time),
+                (true, true) => self
+                    .patch_steps(catalog, key, known)
+                    .first()
+                    .map(|s| s.time),
                 (true, false) => instance.first_known(known),
             };
             first.map(|first| (key, first))
@@ -800,7 +807,7 @@ impl DeviceHistory {
     }
 
     /// Forgets what belongs to a rule set: watch logs and firing marks.
-    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, Vec<(RuleId, Vec<(Nanos, bool)>)>) {
+    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, FiringMarks) {
         (
             std::mem::take(&mut self.watches),
             std::mem::take(&mut self.firing),

@@ -11,13 +11,17 @@ use crate::manifest::Manifest;
 use crate::{Damage, Error, catalog, checkpoint, wal};
 
 impl Store {
-    /// Whether enough rows gathered in memory or in the log that [`Store::begin_flush`] is due.
+    /// Whether enough rows gathered in memory or in the log that [`Store::begin_flush`] is due. Not
+    /// while a flush is on its way; one is until its job failed or was dropped, or it is installed.
     pub fn wants_flush(&self) -> bool {
-        self.head.read().bytes() > self.options.head_bytes_max
-            || self
-                .wal
-                .as_ref()
-                .is_some_and(|wal| wal.bytes() > self.options.wal_bytes_max)
+        let on_its_way = self
+            .flush
+            .as_ref()
+            .is_some_and(|(_, job)| job.strong_count() > 0);
+        let wal_bytes = self.wal.as_ref().map_or(0, |wal| wal.bytes());
+        !on_its_way
+            && (self.head.read().bytes() > self.options.head_bytes_max
+                || wal_bytes > self.options.wal_bytes_max)
     }
 
     /// Seals the rows in memory and starts a new log file. `checkpoint` is the state as of
@@ -47,7 +51,8 @@ impl Store {
         }
         self.publish();
         let number = self.next_number();
-        self.flush = Some(number);
+        let token = Arc::new(());
+        self.flush = Some((number, Arc::downgrade(&token)));
         Ok(FlushJob {
             disk: self.disk.clone(),
             number,
@@ -67,6 +72,7 @@ impl Store {
             },
             arrival: self.last_arrival,
             wal_first,
+            token,
         })
     }
 
@@ -77,11 +83,8 @@ impl Store {
     /// If the manifest cannot be written, or a later flush has begun: then the rows stay in memory
     /// and in the log, and the next flush takes them.
     pub fn finish_flush(&mut self, flushed: Flushed) -> Result<(), Error> {
-        if self
-            .flush
-            .take_if(|flush| *flush == flushed.number)
-            .is_none()
-        {
+        let begun = self.flush.take_if(|(number, _)| *number == flushed.number);
+        if begun.is_none() {
             return Err(Error::FlushOutdated);
         }
         let mut manifest = self.manifest.clone();
