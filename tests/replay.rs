@@ -105,6 +105,31 @@ fn equal_to_live_however_turns_are_cut() {
 }
 
 #[test]
+fn lines_of_one_body_are_lines_of_one_arrival() {
+    let stated = |second: i64, pending: bool, arrived: &str| {
+        let time = stamp(minute(1) + second * storage::SECOND);
+        format!(
+            r#"{{"device":"a","time":"{time}",{arrived}"signals":{{"pending_reboot":{pending}}}}}"#
+        )
+    };
+    let lines = |arrived: &str| {
+        let on_off = [true, false, true, false, false, true];
+        let lines = on_off
+            .iter()
+            .zip(1..)
+            .map(|(on, second)| stated(second, *on, arrived));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let mut core = open_on(&storage::SimDisk::memory(), minute(0)).core;
+    core.ingest(minute(2), &native(&lines(""))).unwrap();
+    let live: Vec<String> = core.commit().unwrap().iter().map(|d| d.to_line()).collect();
+    let arrived = format!(r#""arrived":"{}","#, stamp(minute(2)));
+    let replayed = replay(&lines(&arrived), None).0;
+    assert_eq!(live.len(), 5, "{live:#?}");
+    assert_eq!(replayed.lines().collect::<Vec<_>>(), live);
+}
+
+#[test]
 fn a_line_that_does_not_fit_is_left_out_and_named() {
     let lines = [
         line(1, "a", true),
