@@ -170,7 +170,11 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
         let time = arrival - late;
         let mut facts = Vec::new();
         for _ in 0..tape.below(5) {
-            let what = if tape.once_in(3) { tape.below(16) } else { tape.pick(&themes) };
+            let what = if tape.once_in(3) {
+                tape.below(16)
+            } else {
+                tape.pick(&themes)
+            };
             facts.push(fact(tape, time, what));
         }
         if tape.once_in(24) {
