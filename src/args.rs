@@ -93,7 +93,7 @@ Examples:
   afterboot demo --devices 1000 --speed 100 --seed 7
   afterboot demo --data demo-data --exit
 
-A night of six hours passes in about a minute. Then the server stays up, to be asked, until Ctrl-C.
+A night of five hours passes in a minute. Then the server stays up, to be asked, until Ctrl-C.
 The same seed tells the same story.")]
 pub struct Demo {
     /// Folder of the store, empty or missing; it is kept [default: a temporary one, removed at the end].

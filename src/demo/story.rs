@@ -83,7 +83,7 @@ impl Story {
     /// What the night came to.
     pub fn summary(&self) -> String {
         let mut text = String::new();
-        let _ = writeln!(text, "  {} paged, {} of them over by now", count(self.paged.len(), "alert"), self.recovered.len());
+        let _ = writeln!(text, "  {} paged, {} over by now", count(self.paged.len(), "alert"), self.recovered.len());
         for decision in &self.paged {
             let _ = writeln!(text, "    {}", page(decision));
         }
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(told.as_deref(), Some("22:05  resolved  Acme: srv-01 is not well"));
         assert_eq!(story.progress(0), "00:00  patching 0  rebooting 0  verifying 0  done 0  suppressed 1  paged 1");
         let summary = story.summary();
-        for part in ["1 alert paged, 1 of them over", "   1  host_down      planned\n", "1 alert suppressed"] {
+        for part in ["1 alert paged, 1 over by now", "   1  host_down      planned\n", "1 alert suppressed"] {
             assert!(summary.contains(part), "{part:?} in\n{summary}");
         }
     }

@@ -8,7 +8,7 @@ use super::SLOT_SECONDS;
 use super::random::Random;
 
 /// How long the night lasts, in seconds.
-pub const NIGHT_SECONDS: i64 = 6 * 3600;
+pub const NIGHT_SECONDS: i64 = 5 * 3600;
 
 const MINUTE: i64 = 60;
 
@@ -108,11 +108,11 @@ impl Plan {
 pub fn plan(fate: Fate, server: bool, wave: usize, random: &mut Random) -> Plan {
     let opens = match (server, wave) {
         (true, 0) => 12,
-        (true, 1) => 70,
-        (true, _) => 155,
+        (true, 1) => 80,
+        (true, _) => 170,
         (false, _) => 30,
     };
-    let spread = if server { 40 } else { 180 };
+    let spread = if server { 40 } else { 160 };
     let staged = opens * MINUTE + random.between(0, spread * MINUTE);
     let started = staged + random.between(1, 6) * MINUTE;
     let installed = started + random.between(3 * MINUTE, 16 * MINUTE);
@@ -136,14 +136,14 @@ pub fn plan(fate: Fate, server: bool, wave: usize, random: &mut Random) -> Plan 
         service: Some(boot),
         ..Plan::default()
     };
-    let crash = random.between(100, 300) * MINUTE;
+    let crash = random.between(100, 260) * MINUTE;
     match fate {
         Fate::Recovers => patched,
         Fate::SlowService => Plan { service: Some(boot + random.between(200, 400)), ..patched },
         Fate::LosesService => Plan { service: None, ..patched },
         Fate::Hangs => Plan { boot: None, installed_late: None, ..patched },
         Fate::HangsUntilReset => {
-            let reset = restart + random.between(50, 70) * MINUTE;
+            let reset = restart + random.between(35, 50) * MINUTE;
             Plan { boot: Some(reset), installed_late: late.then_some(reset + 100), service: Some(reset), ..patched }
         }
         Fate::NoReboot | Fate::Waits => {
