@@ -3,10 +3,12 @@
 //! Only words here: nothing opens a file, a socket or a clock. Each subcommand is one struct, run by
 //! the file of the same name in [`crate::commands`]. A command stands here once it works.
 
+use crate::ingest::line::Precision;
+use crate::{limits, replay};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use crate::limits;
 use query::render::Format;
+use smol_str::SmolStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +56,10 @@ pub enum Command {
     Shell(Shell),
     /// Check rule files: every error of every file, with carets.
     Check(Check),
+    /// Decide again: what rules make of recorded reports.
+    Replay(Replay),
+    /// Read old logs and reports: .evtx, .ndjson, .lp.
+    Import(Import),
     /// Report this Linux machine: load, memory, disks, boots, whether it waits for a reboot.
     Agent(Agent),
     /// Print the version.
@@ -186,6 +192,73 @@ pub struct Check {
     /// Rule files, or folders of *.rules files.
     #[arg(value_name = "RULES", required = true)]
     pub rules: Vec<PathBuf>,
+}
+
+/// `afterboot replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot replay --input night.ndjson
+  afterboot replay --rules rules/ --input night.ndjson --to 2026-06-09T04:00:00Z --format table
+
+The input is native reports, one a line, each with the time of its arrival in `arrived`. No clock is
+read: the same input and rules give the same output. Exit code 1 when a line could not be used.")]
+pub struct Replay {
+    /// Rule files, or folders of *.rules files; without it the standard rules.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// The recorded reports; `-` reads them from standard input.
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Runs all timers up to then; without it the replay ends at the last arrival.
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
+    pub to: Option<When>,
+    /// How decisions are printed: ndjson or table.
+    #[arg(long, value_name = "FORMAT", default_value = "ndjson", value_parser = replay_format_parser())]
+    pub format: replay::Format,
+}
+
+fn replay_format_parser() -> impl TypedValueParser<Value = replay::Format> {
+    PossibleValuesParser::new(["ndjson", "table"]).map(|word| match word.as_str() {
+        "table" => replay::Format::Table,
+        _ => replay::Format::Ndjson,
+    })
+}
+
+/// `afterboot import`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot import System.evtx
+  afterboot import --data /var/lib/afterboot old/*.evtx old/reports.ndjson.gz
+  afterboot import --notify --precision s metrics.lp
+
+Into a running server, or into a store's folder that no server has open. Everything becomes known now
+and keeps its own time. Importing a file again changes nothing. Exit code 1 when something could not be
+used.")]
+pub struct Import {
+    /// Where to import to.
+    #[command(flatten)]
+    pub source: Source,
+    /// Delivers what the import raises; without it that is listed as suppressed, reason \"imported\".
+    #[arg(long)]
+    pub notify: bool,
+    /// Windows logs: name of the device, in place of the computer that each record names.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<SmolStr>,
+    /// Windows logs: takes updates without a KB number under their title.
+    #[arg(long)]
+    pub without_kb: bool,
+    /// Line protocol: the unit of its timestamps, one of ns, us, ms, s, m, h.
+    #[arg(long, value_name = "UNIT", default_value = "ns", value_parser = precision)]
+    pub precision: Precision,
+    /// Windows event logs (.evtx), native reports (.ndjson, .json), line protocol (.lp); each also with .gz.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    Precision::parse(text).map_err(|error| error.to_string())
 }
 
 /// `afterboot agent`.

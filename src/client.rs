@@ -73,6 +73,22 @@ impl Client {
 
     /// `GET path?name=value…`, values percent-encoded here.
     pub fn get(&self, path: &str, parameters: &[(&str, &str)], cancel: &dyn Fn() -> bool) -> Result<Answer, ClientError> {
+        self.send(Method::GET, path, parameters, Bytes::new(), cancel)
+    }
+
+    /// `POST path?name=value…` with a body.
+    pub fn post(&self, path: &str, parameters: &[(&str, &str)], body: Bytes) -> Result<Answer, ClientError> {
+        self.send(Method::POST, path, parameters, body, &|| false)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Bytes,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Answer, ClientError> {
         let mut target = format!("{}{path}", self.base);
         for (at, (name, value)) in parameters.iter().enumerate() {
             target.push(if at == 0 { '?' } else { '&' });
@@ -80,11 +96,11 @@ impl Client {
             target.push('=');
             percent_encode(value, &mut target);
         }
-        let mut request = Request::builder().method(Method::GET).uri(&target);
+        let mut request = Request::builder().method(method).uri(&target);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::new(Bytes::new())).map_err(|_| ClientError::Url(self.base.clone()))?;
+        let request = request.body(Full::new(body)).map_err(|_| ClientError::Url(self.base.clone()))?;
         self.runtime.block_on(async {
             let answered = self.exchange(request);
             tokio::pin!(answered);

@@ -4,9 +4,12 @@
 //! passes for one that holds. `docs/operate.md` lists every key; a test compares.
 
 use crate::ingest::line::LineSettings;
+use crate::limits;
 use serde::Deserialize;
+use smol_str::SmolStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,6 +25,60 @@ pub struct Config {
     pub allow_insecure_listen: bool,
     /// Which tags of line protocol mean what.
     pub line: LineSettings,
+    /// Where notifications go; None: nowhere, and the delivery log says so.
+    pub webhook: Option<Webhook>,
+    /// What a connection may take; not a setting, tests make it small.
+    #[serde(skip)]
+    pub patience: Patience,
+}
+
+/// Bounds of connections, those of [`crate::limits`] unless a test says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// Most connections open at once.
+    pub connections: usize,
+    /// For the head of a request, idle time before it included.
+    pub head: Duration,
+    /// For a pause inside a body.
+    pub body_pause: Duration,
+    /// For a whole body.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            connections: limits::HTTP_CONNECTIONS_MAX,
+            head: Duration::from_secs(limits::HTTP_HEAD_SECONDS_MAX),
+            body_pause: Duration::from_secs(limits::HTTP_BODY_PAUSE_SECONDS_MAX),
+            body: Duration::from_secs(limits::HTTP_BODY_SECONDS_MAX),
+        }
+    }
+}
+
+/// `[webhook]`: one POST of JSON a notification, tried again until it is taken.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// `http` or `https`.
+    pub url: String,
+    /// Its name in the delivery log.
+    #[serde(default = "webhook_name")]
+    pub name: SmolStr,
+    /// Address of this server as people reach it, for the link in the body; default: where it listens.
+    #[serde(default)]
+    pub link_base: Option<String>,
+    /// How long one attempt may take.
+    #[serde(default = "webhook_timeout_seconds")]
+    pub timeout_seconds: u32,
+}
+
+fn webhook_name() -> SmolStr {
+    SmolStr::new_static("webhook")
+}
+
+fn webhook_timeout_seconds() -> u32 {
+    10
 }
 
 impl Default for Config {
@@ -32,6 +89,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8470)),
             allow_insecure_listen: false,
             line: LineSettings::default(),
+            webhook: None,
+            patience: Patience::default(),
         }
     }
 }
@@ -142,6 +201,19 @@ mod tests {
         check(
             "[line]\n\ndevices = []\n",
             Err((3, "unknown field", "`device`")),
+        );
+        check("[webhook]\n", Err((1, "missing field `url`", "")));
+        check(
+            "[webhook]\nurl = \"http://a/b\"\n",
+            Ok(|c| {
+                let (name, url) = ("webhook".into(), "http://a/b".into());
+                c.webhook = Some(Webhook {
+                    url,
+                    name,
+                    link_base: None,
+                    timeout_seconds: 10,
+                });
+            }),
         );
         check("frobnicate = 1\n", Err((1, "expected one of", "")));
         check("data = \n", Err((1, "", "")));

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::{self, Core, OpenError, RuleSet};
 use crate::http::{self, App};
+use crate::outbox::{self, Policy, Webhook, WebhookSettings};
 use crate::owner;
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub struct Server {
     app: Arc<App>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    delivering: Option<JoinHandle<()>>,
     runtime: Runtime,
 }
 
@@ -56,6 +58,9 @@ pub enum RecoverError {
     /// The store cannot be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
+    /// The settings name a target that cannot be one.
+    #[error("{0}")]
+    Webhook(String),
     /// The owner's thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -79,6 +84,7 @@ impl Server {
             app,
             stop,
             serving,
+            delivering: None,
             runtime,
         })
     }
@@ -86,8 +92,14 @@ impl Server {
     /// Opens the store, puts `rules` into force, and makes the server ready.
     pub fn recover(&mut self, rules: &RuleSet) -> Result<Recovered, RecoverError> {
         let began = self.app.clock.now();
+        let webhook = self.webhook()?;
+        let target = webhook.as_ref().map(|webhook| webhook.name().clone());
+        let options = core::Options {
+            target,
+            ..core::Options::default()
+        };
         let disk = Arc::new(RealDisk::new(&self.app.config.data)?);
-        let opened = Core::open(disk, core::Options::default(), rules, began)?;
+        let opened = Core::open(disk, options, rules, began)?;
         let handle = owner::start(
             opened.core,
             &opened.released,
@@ -101,8 +113,41 @@ impl Server {
             damage: opened.damage,
             warnings: opened.warnings,
         };
+        if let Some(webhook) = webhook {
+            let (clock, stop) = (Arc::clone(&self.app.clock), self.app.stop.clone());
+            let seed = began.unsigned_abs();
+            let delivering = outbox::run(
+                handle.clone(),
+                webhook,
+                Policy::default(),
+                clock,
+                seed,
+                stop,
+            );
+            self.delivering = Some(self.runtime.spawn(delivering));
+        }
         self.app.recovered(handle);
         Ok(recovered)
+    }
+
+    /// The target of notifications, if the settings name one.
+    fn webhook(&self) -> Result<Option<Webhook>, RecoverError> {
+        let Some(settings) = &self.app.config.webhook else {
+            return Ok(None);
+        };
+        let link_base = settings
+            .link_base
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", self.address));
+        let timeout = Duration::from_secs(u64::from(settings.timeout_seconds.max(1)));
+        let (name, url) = (settings.name.clone(), settings.url.clone());
+        let webhook = Webhook::new(WebhookSettings {
+            name,
+            url,
+            link_base,
+            timeout,
+        });
+        webhook.map(Some).map_err(RecoverError::Webhook)
     }
 
     /// The store's owner, once recovered.
@@ -125,6 +170,10 @@ impl Server {
     pub fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
         let _ = self.runtime.block_on(self.serving);
+        if let Some(delivering) = self.delivering {
+            // The attempt under way ends and is logged.
+            let _ = self.runtime.block_on(delivering);
+        }
         let ended = match self.app.owner() {
             Err(_) => Ok(()),
             Ok(owner) => match owner.shutdown().map(|answer| answer.blocking_recv()) {

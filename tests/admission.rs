@@ -1,4 +1,5 @@
 //! What becomes of a report: kept, dropped because it was known, refused with its place; and when it was.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The owner thread and the outbox: acknowledged after the sync, released in order, delivered once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

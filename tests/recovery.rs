@@ -1,4 +1,5 @@
 //! Crashes, failing syncs and full disks: what was acknowledged is there, nothing is decided twice or lost.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 
@@ -42,7 +43,9 @@ enum Flush {
 
 fn flush(core: &mut Core) -> bool {
     let flushed = core.begin_flush().and_then(|job| job.run());
-    flushed.and_then(|flushed| core.finish_flush(flushed)).is_ok()
+    flushed
+        .and_then(|flushed| core.finish_flush(flushed))
+        .is_ok()
 }
 
 /// One attempt: opens, sends from body `from` on, and says how many are acknowledged.
@@ -139,7 +142,10 @@ fn without_its_checkpoint_a_store_is_read_from_the_first_record() {
     let (_, core) = run(&disk, 0, minute(0), Flush::Always);
     let before = told(&decisions(&core.unwrap()));
     let names = disk.list().unwrap();
-    let damaged: Vec<_> = names.iter().filter(|name| name.starts_with("checkpoint")).collect();
+    let damaged: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("checkpoint"))
+        .collect();
     assert!(!damaged.is_empty(), "{names:?}");
     for name in damaged {
         let mut bytes = disk.bytes(name).unwrap();

@@ -1,4 +1,5 @@
 //! Replays: the same bytes every time, equal to what live ingestion of the same lines decides.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

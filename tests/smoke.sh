@@ -13,7 +13,7 @@ say() { printf 'smoke: %s\n' "$1"; }
 fail() { say "FAILED: $1"; cat serve.out serve.err; exit 1; }
 
 for _ in $(seq 100); do grep -q 'http://' serve.out && break; sleep 0.1; done
-url=$(grep -om1 'http://[0-9.:]*' serve.out) || fail "no address in the first line"
+url=$(grep -om1 'http://[0-9.]*:[0-9]*' serve.out) || fail "no address in the first line"
 say "serving at $url"
 curl -sf "$url/readyz" >/dev/null || fail "not ready"
 

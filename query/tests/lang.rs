@@ -54,6 +54,91 @@ fn form(expr: &Expr) -> String {
     out
 }
 
+/// The shape of an expression with its operators in front.
+fn shape(expr: &Expr) -> String {
+    let joined = |word: &str, items: &[Expr]| {
+        let items: Vec<String> = items.iter().map(shape).collect();
+        format!("({word} {})", items.join(" "))
+    };
+    match &expr.node {
+        Node::Literal(value) => query::value::print(value, &expr.ty),
+        Node::Label(name) => name.to_string(),
+        Node::Signal { .. } => "s".to_string(),
+        Node::Or(items) => joined("or", items),
+        Node::And(items) => joined("and", items),
+        Node::ListOf(items) => joined("list", items),
+        Node::Not(value) => format!("(not {})", shape(value)),
+        Node::Negate(value) => format!("(neg {})", shape(value)),
+        Node::Compare { op, left, right } => format!("({op:?} {} {})", shape(left), shape(right)),
+        Node::Arith { op, left, right } => format!("({op:?} {} {})", shape(left), shape(right)),
+        Node::Coalesce(left, right) => format!("(?? {} {})", shape(left), shape(right)),
+        Node::At { value, .. } => format!("(at {})", shape(value)),
+        Node::For { value, .. } => format!("(for {})", shape(value)),
+        Node::In {
+            value,
+            list,
+            negated,
+        } => {
+            let word = if *negated { "not-in" } else { "in" };
+            format!("({word} {} {})", shape(value), shape(list))
+        }
+        Node::IsKnown { value, .. } => format!("(known {})", shape(value)),
+        Node::Matches { text, pattern, .. } => format!("(~ {} {})", shape(text), shape(pattern)),
+        other => format!("{other:?}")
+            .split([' ', '('])
+            .next()
+            .unwrap_or_default()
+            .to_string(),
+    }
+}
+
+#[test]
+fn operators_bind_as_the_grammar_says() {
+    for (text, expected) in [
+        (
+            "true or false and not true",
+            "(or true (and false (not true)))",
+        ),
+        ("(true or false) and true", "(and (or true false) true)"),
+        ("true or false or true", "(or true false true)"),
+        ("true and false for 5m", "(for (and true false))"),
+        ("true and (false for 5m)", "(and true (for false))"),
+        ("1 + 2 * 3 - 4", "(Subtract (Add 1 (Multiply 2 3)) 4)"),
+        ("8 / 4 / 2", "(Divide (Divide 8 4) 2)"),
+        ("-1 + 2", "(Add (neg 1) 2)"),
+        ("not 1 + 1 = 2", "(not (Equal (Add 1 1) 2))"),
+        ("1 != 2", "(NotEqual 1 2)"),
+        ("1 < 2", "(Less 1 2)"),
+        ("1 <= 2", "(LessEqual 1 2)"),
+        ("1 > 2", "(Greater 1 2)"),
+        ("1 >= 2", "(GreaterEqual 1 2)"),
+        (
+            "cpu at last(boot).time ?? 5% > 3%",
+            "(Greater (?? (at s) 5.0%) 3.0%)",
+        ),
+        ("cpu ?? mem ?? 1%", "(?? s (?? s 1.0%))"),
+        (
+            "class not in [\"a\"] and os in [\"b\", \"c\"]",
+            "(and (not-in class (list a)) (in os (list b c)))",
+        ),
+        (
+            "class ~ \"a\" or cpu is known",
+            "(or (~ class a) (known s))",
+        ),
+        ("1.5d", "1d12h"),
+        ("250ms", "250ms"),
+        ("10MiB/s", "10MiB/s"),
+        ("10 / s", "(Divide 10 s)"),
+        ("10/s", "10/s"),
+        ("2e3", "2000"),
+        ("2026-06-09T02:00:00Z", "2026-06-09T02:00:00Z"),
+        ("\"a\\\"b\\\\c{d}\"", "a\"b\\c{d}"),
+    ] {
+        let program = program(&format!("signal s gauge number let x = {text}"));
+        assert_eq!(shape(&program.lets[0].value), expected, "{text}");
+    }
+}
+
 #[test]
 fn standard_rules_check() {
     let program = program(STANDARD);
@@ -184,6 +269,33 @@ fn names_mean_what_the_order_says() {
 }
 
 #[test]
+fn a_rule_may_be_called_like_a_signal() {
+    let program = program(
+        "rule cpu when cpu > 90% alert warn \"\"
+         rule service when any(service.state = \"stopped\") and not cpu.firing alert warn \"\"",
+    );
+    assert_eq!(
+        program.rule_order.iter().map(|id| id.0).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}
+
+#[test]
+fn a_text_stands_in_for_unknown_in_messages() {
+    program("rule a when pending_reboot alert warn \"{uptime ?? since(boot) ?? \"never\"} {{x}}\"");
+    assert!(!errors("let a = uptime ?? \"never\"").is_empty());
+}
+
+#[test]
+fn the_catalogue_may_stand_beside_the_rules() {
+    let sources = [
+        Source::new("catalog.rules", include_str!("../../rules/catalog.rules")),
+        Source::new("standard.rules", STANDARD),
+    ];
+    assert!(check::program(&sources).program.is_some());
+}
+
+#[test]
 fn expressions_lower() {
     let check = |text: &str, part: &str| {
         let found = form(&value(text));
@@ -232,9 +344,10 @@ fn declarations_extend_the_catalogue() {
         "signal temperature gauge number holds 1h
          signal fan[slot].speed counter number
          signal cpu gauge percent
+         event patch.failed { kb text, code text, vendor text }
          event door.opened { who text, badge bool }
          label room
-         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m alert warn \"{room}\"",
+         rule a when temperature > 30 and any(fan.speed < 10) and door.opened[badge] within 5m and patch.failed[vendor = \"x\" and title = \"\"] within 5m alert warn \"{room}\"",
     );
     let id = program.catalog.plain("temperature").expect("declared");
     assert_eq!(program.catalog.signal_decl(id).holds, Some(3_600 * SECOND));
@@ -266,14 +379,29 @@ fn normalised_text_ignores_layout() {
         "rule a when cpu > 90% and (mem > 5%) alert warn \"{ cpu }\""
     );
     assert_eq!(one.rules[0].text, two.rules[0].text);
-    // The normalised text reads back as itself.
-    for rule in &program(STANDARD).rules {
-        let again = program(&format!(
-            "let offline = true param cpu_limit = 90% let planned_boot = true {}",
-            rule.text
-        ));
-        assert_eq!(again.rules[0].text, rule.text);
-    }
+    // The normalised texts of the shipped statements read back as themselves.
+    let texts = |program: &Program| -> Vec<String> {
+        let rules = program.rules.iter().map(|r| &r.text);
+        let watches = program.watches.iter().map(|w| &w.text);
+        let suppressions = program.suppressions.iter().map(|s| &s.text);
+        rules.chain(watches).chain(suppressions).cloned().collect()
+    };
+    let first = texts(&program(STANDARD));
+    assert_eq!(first.len(), 13);
+    let names = "let offline = true
+param cpu_limit = 90%
+let planned_boot = true
+";
+    assert_eq!(
+        texts(&program(&format!(
+            "{names}{}",
+            first.join(
+                "
+"
+            )
+        ))),
+        first
+    );
 }
 
 #[test]
@@ -439,6 +567,26 @@ fn wrong_queries_are_explained() {
         }
     }
     snapshot("wrong.query.txt", &out);
+}
+
+#[test]
+fn examples_of_the_manual_check() {
+    let manual = include_str!("../../docs/language.md");
+    let blocks = |kind: &str| -> Vec<String> {
+        let open = format!("```{kind}\n");
+        let parts = manual.split(open.as_str()).skip(1);
+        parts
+            .map(|part| part.split("```").next().unwrap_or_default().to_string())
+            .collect()
+    };
+    let (rules, queries) = (blocks("rules"), blocks("query"));
+    assert!(rules.len() >= 5 && queries.len() >= 6);
+    for text in rules {
+        program(&text);
+    }
+    for text in queries {
+        query(&text);
+    }
 }
 
 #[test]

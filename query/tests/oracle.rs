@@ -3,9 +3,9 @@
 //!
 //! `AFTERBOOT_CASES` sets how many cases run (a few hundred when not set).
 
-mod world;
 #[path = "oracle/random.rs"]
 mod random;
+mod world;
 
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 use query::eval::{Env, Scope};
@@ -29,7 +29,9 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::Number(a), Value::Number(b)) => {
             a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
         }
-        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b)),
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
+        }
         (a, b) => a == b,
     }
 }
@@ -37,11 +39,22 @@ fn same(a: &Value, b: &Value) -> bool {
 /// At most `most` of the instants, spread evenly from `turn` on.
 fn some_of(instants: &BTreeSet<Nanos>, most: usize, turn: usize) -> Vec<Nanos> {
     let step = instants.len().div_ceil(most).max(1);
-    instants.iter().copied().skip(turn % step).step_by(step).collect()
+    instants
+        .iter()
+        .copied()
+        .skip(turn % step)
+        .step_by(step)
+        .collect()
 }
 
 /// Asks one expression of one story at several instants; the complaint when the evaluators disagree.
-fn ask(scope: &Scope<'_>, env: &Env<'_>, expr: &Expr, instants: &[Nanos], last: Nanos) -> Result<(), String> {
+fn ask(
+    scope: &Scope<'_>,
+    env: &Env<'_>,
+    expr: &Expr,
+    instants: &[Nanos],
+    last: Nanos,
+) -> Result<(), String> {
     let (low, high) = (START - 3 * HOUR, last + 6 * HOUR);
     let plain = |at: Nanos| query::plain::eval(expr, scope, at, env);
     let critical = query::plain::critical(expr, scope, low, high, env);
@@ -49,10 +62,18 @@ fn ask(scope: &Scope<'_>, env: &Env<'_>, expr: &Expr, instants: &[Nanos], last: 
         let fast = scope.eval(expr, at, env);
         let expected = plain(at);
         if !same(&fast.value, &expected) {
-            return Err(format!("at {}: fast {:?}, plain {expected:?}", clock(at), fast.value));
+            return Err(format!(
+                "at {}: fast {:?}, plain {expected:?}",
+                clock(at),
+                fast.value
+            ));
         }
         if !(fast.since <= at && at < fast.until) {
-            return Err(format!("at {}: outside its own bounds {:?}", clock(at), fast));
+            return Err(format!(
+                "at {}: outside its own bounds {:?}",
+                clock(at),
+                fast
+            ));
         }
         let (since, until) = (fast.since.max(low), fast.until.min(high));
         let inside: BTreeSet<Nanos> = critical
@@ -60,7 +81,12 @@ fn ask(scope: &Scope<'_>, env: &Env<'_>, expr: &Expr, instants: &[Nanos], last: 
             .flat_map(|at| [*at, (*at - 1).max(since)])
             .collect();
         let mut probes = some_of(&inside, PROBED, turn);
-        probes.extend([since, until - 1, since + (until - since) / 3, since + (until - since) / 2]);
+        probes.extend([
+            since,
+            until - 1,
+            since + (until - since) / 3,
+            since + (until - since) / 2,
+        ]);
         for probe in probes {
             let (claimed, expected) = (fast.value_at(probe), plain(probe));
             if !same(&claimed, &expected) {
@@ -87,7 +113,11 @@ fn case(past: &[u8], asked: &[u8], picks: &[u16]) -> Result<(), String> {
         time: START + 60 * SECOND,
         arrival: START + 60 * SECOND,
         number: 9999,
-        fields: [("user".into(), Value::Text("B".into())), ("n".into(), Value::Number(2.0))].into(),
+        fields: [
+            ("user".into(), Value::Text("B".into())),
+            ("n".into(), Value::Number(2.0)),
+        ]
+        .into(),
     };
     let event = Env::Event(1, &login, &Env::Empty);
     let instance = Env::Instance(0, &key, &event);
@@ -101,7 +131,11 @@ fn case(past: &[u8], asked: &[u8], picks: &[u16]) -> Result<(), String> {
     if pick(3) % 5 == 1 {
         scope.floor = Some(START + (pick(4) % 20) as Nanos * 30 * SECOND);
     }
-    let mut instants = some_of(&query::plain::critical(&expr, &scope, START - HOUR, high, env), ASKED, pick(5));
+    let mut instants = some_of(
+        &query::plain::critical(&expr, &scope, START - HOUR, high, env),
+        ASKED,
+        pick(5),
+    );
     for at in 6..14 {
         let jitter = [0, 0, -1, 1][pick(at) / 4096 % 4];
         instants.push((START + (pick(at) % 200 * 30) as Nanos * SECOND + jitter).min(high));
@@ -110,7 +144,11 @@ fn case(past: &[u8], asked: &[u8], picks: &[u16]) -> Result<(), String> {
         format!(
             "{complaint}\n  {}\n  known {} floor {:?} bound {bound}\n{script}",
             show(&expr),
-            if scope.known == Nanos::MAX { "all".into() } else { clock(scope.known) },
+            if scope.known == Nanos::MAX {
+                "all".into()
+            } else {
+                clock(scope.known)
+            },
             scope.floor.map(clock)
         )
     })
@@ -118,8 +156,14 @@ fn case(past: &[u8], asked: &[u8], picks: &[u16]) -> Result<(), String> {
 
 #[test]
 fn the_fast_evaluator_says_what_the_plain_one_says() {
-    let cases = std::env::var("AFTERBOOT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    let seed = std::env::var("AFTERBOOT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_609);
+    let cases = std::env::var("AFTERBOOT_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(CASES);
+    let seed = std::env::var("AFTERBOOT_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(20_260_609);
     let config = Config {
         cases,
         failure_persistence: None,
@@ -130,7 +174,7 @@ fn the_fast_evaluator_says_what_the_plain_one_says() {
     };
     use proptest::collection::vec;
     use proptest::num::{u8, u16};
-    let tapes = (vec(u8::ANY, 0..220), vec(u8::ANY, 0..40), vec(u16::ANY, 14));
+    let tapes = (vec(u8::ANY, 0..400), vec(u8::ANY, 8..64), vec(u16::ANY, 14));
     let outcome = TestRunner::new(config).run(&tapes, |(past, asked, picks)| {
         case(&past, &asked, &picks).map_err(TestCaseError::fail)
     });

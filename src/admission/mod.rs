@@ -5,10 +5,13 @@
 //! [`Admission::observe`] is the only way in which it changes, live and after a crash.
 
 mod body;
+mod check;
 mod device;
 mod fingerprint;
+mod rows;
 mod system;
 mod types;
+mod work;
 
 pub use body::Admitted;
 pub use device::clock_candidate;
@@ -35,7 +38,7 @@ impl Admission {
         &self,
         store: &mut Store,
         system: &SystemTables,
-        types: &Types,
+        types: &mut Types,
         body: &Body,
         arrival: Nanos,
     ) -> Result<Admitted, Refusal> {

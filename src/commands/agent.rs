@@ -15,8 +15,11 @@ pub fn run(args: Agent) -> Result<i32, Failure> {
         device: args.device,
         labels: args.labels,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
     runtime.block_on(async {
         tokio::select! {
             ended = agent::run(&options, Collector::new(), || SystemClock.now(), |line| eprintln!("{line}")) => {

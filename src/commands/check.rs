@@ -14,9 +14,16 @@ pub fn run(args: Check) -> Result<i32, Failure> {
     })?;
     let checked = query::check::program(&sources);
     let color = stderr().is_terminal();
-    eprint!("{}", diagnostic::render(&checked.diagnostics, &sources, color));
+    eprint!(
+        "{}",
+        diagnostic::render(&checked.diagnostics, &sources, color)
+    );
     match checked.program {
-        Some(program) => print(&format!("{}: {}\n", count(sources.len(), "file"), summary(&program))),
+        Some(program) => print(&format!(
+            "{}: {}\n",
+            count(sources.len(), "file"),
+            summary(&program)
+        )),
         None => Err(Failure::bad_news(format!(
             "{} in {}",
             count(errors(&checked.diagnostics), "error"),
@@ -26,7 +33,10 @@ pub fn run(args: Check) -> Result<i32, Failure> {
 }
 
 fn errors(diagnostics: &[diagnostic::Diagnostic]) -> usize {
-    diagnostics.iter().filter(|found| found.severity == diagnostic::Level::Error).count()
+    diagnostics
+        .iter()
+        .filter(|found| found.severity == diagnostic::Level::Error)
+        .count()
 }
 
 /// What a rule set holds, in words.

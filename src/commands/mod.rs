@@ -7,14 +7,19 @@
 mod agent;
 mod check;
 mod demo;
+mod import;
 mod query;
+mod replay;
 mod serve;
 mod shell;
 
 use crate::args::{Command, DEFAULT_URL, Source};
+use crate::core::RuleSet;
 use crate::query_cmd::Target;
+use crate::rule_files;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// Why a command did not end well; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +98,8 @@ pub fn run(command: Command) -> Result<i32, Failure> {
         Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Import(args) => import::run(args),
         Command::Agent(args) => agent::run(args),
         Command::Version => print(&format!("afterboot {}\n", env!("CARGO_PKG_VERSION"))),
     }
@@ -109,16 +116,37 @@ fn print(text: &str) -> Result<i32, Failure> {
     }
 }
 
+/// The rule files named, or the standard set, checked; every error of every file when there is one.
+fn rules(paths: &[PathBuf]) -> Result<RuleSet, Failure> {
+    let sources = match paths {
+        [] => rule_files::standard(),
+        paths => rule_files::read(paths).map_err(|error| {
+            Failure::environment(error.to_string()).hint("without --rules the standard rules run")
+        })?,
+    };
+    RuleSet::check(sources).map_err(|errors| {
+        Failure::bad_news(format!(
+            "the rules have errors, nothing was started\n{errors}"
+        ))
+        .hint("`afterboot check` checks rules without running them")
+    })
+}
+
 /// Whom a client command asks.
 fn target(source: &Source) -> Target {
     if let Some(data) = &source.data {
         return Target::Data(data.clone());
     }
-    Target::Url { url: server_url(source.url.as_ref()), token: None }
+    Target::Url {
+        url: server_url(source.url.as_ref()),
+        token: None,
+    }
 }
 
 /// The server that is meant: the option, else the environment, else this machine.
 fn server_url(option: Option<&String>) -> String {
-    let named = option.cloned().or_else(|| std::env::var("AFTERBOOT_URL").ok());
+    let named = option
+        .cloned()
+        .or_else(|| std::env::var("AFTERBOOT_URL").ok());
     named.unwrap_or_else(|| DEFAULT_URL.to_string())
 }

@@ -291,7 +291,19 @@ pub type DecisionColumns = [storage::ColumnId; 11];
 
 /// The decision that a row of table `decision` holds; None when the row is not whole.
 pub fn decision_of_row(row: &Row, columns: &DecisionColumns, schema: &Schema) -> Option<Decision> {
-    let [number, subject, key, state, severity, message, reason, alert, notify, position, version] = *columns;
+    let [
+        number,
+        subject,
+        key,
+        state,
+        severity,
+        message,
+        reason,
+        alert,
+        notify,
+        position,
+        version,
+    ] = *columns;
     let text = |column| match cell(row, column) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,

@@ -10,11 +10,12 @@
 pub mod body;
 mod checkpoint;
 mod ledger;
+mod log;
 mod open;
 pub mod rules;
 
 pub use body::{Body, Fault, Manner, Receipt, Refusal};
-pub use ledger::{decision_of_row, DecisionColumns, Pending};
+pub use ledger::{DecisionColumns, Pending, decision_of_row};
 pub use open::{OpenError, Opened, Options};
 pub use rules::{RuleSet, Source};
 
@@ -22,6 +23,7 @@ use crate::admission::{Admission, SystemTables, Types};
 use crate::engine::{Decision, Engine};
 use crate::outbox::Attempt;
 use ledger::Ledger;
+use log::Outage;
 use std::sync::Arc;
 use storage::{
     DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value,
@@ -48,13 +50,6 @@ pub struct Core {
     failed: Option<String>,
 }
 
-/// The disk is full.
-struct Outage {
-    since: Nanos,
-    /// The log says so already; until then time stands still for the engine, since it would take our silence for theirs.
-    logged: bool,
-}
-
 impl Core {
     /// Takes in a body that came at `now`. It is not durable before [`Core::commit`].
     pub fn ingest(&mut self, now: Nanos, body: &Body) -> Result<Receipt, Refusal> {
@@ -65,9 +60,13 @@ impl Core {
     /// The same at an arrival known beforehand; it must not fall, and all of one arrival must come in one body.
     pub fn ingest_exact(&mut self, arrival: Nanos, body: &Body) -> Result<Receipt, Refusal> {
         self.check_alive()?;
-        let admitted =
-            self.admission
-                .admit(&mut self.store, &self.system, &self.types, body, arrival)?;
+        let admitted = self.admission.admit(
+            &mut self.store,
+            &self.system,
+            &mut self.types,
+            body,
+            arrival,
+        )?;
         let mut records = admitted.records;
         let mut group = Vec::with_capacity(records.len());
         let mut appended = Ok(());
@@ -334,19 +333,27 @@ impl Core {
         match RuleSet::check(sources) {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
-                let past = self
+                let mut unread = None;
+                let mut past = self
                     .store
                     .records(1)
+                    .map_err(|error| unread = Some(error))
                     .into_iter()
                     .flatten()
-                    .map_while(Result::ok);
-                let mut past = past.take_while(|past| past.seq < record.seq);
+                    .map_while(|past| past.map_err(|error| unread = Some(error)).ok())
+                    .take_while(|past| past.seq < record.seq);
+                let past: &mut dyn Iterator<Item = Record> = &mut past;
                 self.engine.install(
                     rules.program.clone(),
                     record.arrival,
-                    &mut past,
+                    past,
                     self.store.schema(),
                 );
+                if let Some(error) = unread {
+                    self.ledger.warn(format!(
+                        "the new rules were warmed up over a part of the log only: {error}"
+                    ));
+                }
                 self.rules = rules;
             }
             Err(error) => self.ledger.warn(format!(
@@ -354,123 +361,6 @@ impl Core {
                 record.seq,
                 error.to_string().lines().next().unwrap_or_default()
             )),
-        }
-    }
-
-    /// Appends input records as one frame and gives them their numbers.
-    fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append(arrival, records.clone());
-        self.appended(arrival, appended, records)
-    }
-
-    /// Appends the server's own marks, which may use the reserve for when the disk is full.
-    fn append_server(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<Vec<Record>, Refusal> {
-        let appended = self.store.append_derived(arrival, vec![rows.clone()]);
-        self.appended(arrival, appended, vec![rows])
-    }
-
-    fn appended(
-        &mut self,
-        arrival: Nanos,
-        appended: Result<std::ops::Range<u64>, Error>,
-        records: Vec<Vec<Row>>,
-    ) -> Result<Vec<Record>, Refusal> {
-        match appended {
-            Ok(seqs) => Ok(seqs
-                .zip(records)
-                .map(|(seq, rows)| Record { seq, arrival, rows })
-                .collect()),
-            Err(Error::Full { .. }) => {
-                self.outage(arrival);
-                Err(Refusal::ReadOnly)
-            }
-            Err(
-                error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. }),
-            ) => Err(Refusal::Invalid(Fault {
-                line: 0,
-                field: String::new(),
-                reason: error.to_string(),
-                hint: String::new(),
-            })),
-            Err(error) => Err(self.fail(&error)),
-        }
-    }
-
-    /// The disk is full since `now`: from here on silence says nothing.
-    fn outage(&mut self, now: Nanos) {
-        if self.outage.is_some() {
-            return;
-        }
-        self.outage = Some(Outage {
-            since: now,
-            logged: false,
-        });
-        let logged = self.listening(false, now).is_ok();
-        self.outage = Some(Outage { since: now, logged });
-    }
-
-    /// Tries whether there is room again.
-    fn resume(&mut self, now: Nanos) -> Result<(), Refusal> {
-        let Some(outage) = &self.outage else {
-            return Ok(());
-        };
-        let (since, logged) = (outage.since, outage.logged);
-        if !logged {
-            self.listening(false, since)?;
-            self.outage = Some(Outage {
-                since,
-                logged: true,
-            });
-        }
-        let arrival = self.next_arrival(now);
-        let cells = vec![(self.system.listening_value, Value::Bool(true))];
-        let row = server_row(self.system.listening, "", arrival, cells);
-        // Not from the reserve: if this does not fit, neither does a report.
-        let records = self.append(arrival, vec![vec![row]])?;
-        self.outage = None;
-        self.step(&records)?;
-        if let Some(rules) = self.wanted_rules.take() {
-            self.install(&rules, now)?;
-        }
-        Ok(())
-    }
-
-    /// Without room decisions wait, unreleased; the records they follow from are durable all the same.
-    fn store_decisions_or_wait(&mut self) -> Result<(), Refusal> {
-        match self.store_decisions() {
-            Err(Refusal::ReadOnly) => Ok(()),
-            other => other,
-        }
-    }
-
-    fn store_decisions(&mut self) -> Result<(), Refusal> {
-        let Some(rows) = self.ledger.unstored_rows(&self.system) else {
-            return Ok(());
-        };
-        self.append_derived(self.last_arrival.max(self.store.last_arrival()), rows)?;
-        self.ledger.stored();
-        Ok(())
-    }
-
-    /// Appends what follows from the log; it changes the ledger and nothing else.
-    fn append_derived(&mut self, arrival: Nanos, rows: Vec<Row>) -> Result<(), Refusal> {
-        match self.store.append_derived(arrival, vec![rows.clone()]) {
-            Ok(seqs) => {
-                self.last_arrival = self.last_arrival.max(arrival);
-                let record = Record {
-                    seq: seqs.start,
-                    arrival,
-                    rows,
-                };
-                self.ledger
-                    .observe(&record, &self.system, self.store.schema());
-                Ok(())
-            }
-            Err(Error::Full { .. }) => {
-                self.outage(arrival);
-                Err(Refusal::ReadOnly)
-            }
-            Err(error) => Err(self.fail(&error)),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! ([`crate::core`]) feeds each record once, in sequence, and moves time forward between them.
 //!
 //! One instant is decided so: all that arrived is applied, then watches, then rules, each in file order and
-//! within it by client and subject. Lines of one device that share an arrival are decided one by one.
+//! within it by client and subject. Only where a line contradicts an earlier one of its device at that instant
+//! (a body that says true, false, true), the rules that read the signal are decided in between.
 //! Timers that fall on the instant of an arrival see what arrived.
 
 pub mod alert;
@@ -36,6 +37,9 @@ use std::sync::Arc;
 use storage::{DeviceId, Nanos, Record, Row, Schema, TableKind};
 use turn::{Turn, Versions};
 
+/// What the lines of one instant said so far: the last value by device, signal and instance.
+type Said = std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr), storage::Value>;
+
 /// A unit of a device to be decided, in the order of one instant.
 type Place = (UnitId, SmolStr, SmolStr, DeviceId);
 
@@ -44,7 +48,15 @@ pub struct Engine {
     program: Arc<Program>,
     deps: Deps,
     versions: Versions,
-    /// The let `offline`, or what it would be.
+    /// The devices with more than one record among these.
+fn repeated_devices(records: &[Record]) -> BTreeSet<DeviceId> {
+    let mut devices: Vec<DeviceId> =
+        records.iter().filter_map(|record| record.rows.first().map(|row| row.device)).collect();
+    devices.sort_unstable();
+    devices.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+/// The let `offline`, or what it would be.
     offline: Expr,
     mapping: Mapping,
     /// Tables and columns of the schema that the mapping has learned.
@@ -100,16 +112,13 @@ impl Engine {
         self.learn(schema);
         self.run_before(arrival);
         self.now = self.now.max(arrival);
-        let mut met: BTreeSet<DeviceId> = BTreeSet::new();
+        let mut said = Said::default();
+        let repeated = repeated_devices(records);
         for record in records {
             debug_assert_eq!(record.arrival, arrival, "records of one instant");
-            let Some(device) = record.rows.first().map(|row| row.device) else {
-                continue;
-            };
-            if !met.insert(device) && !self.mapping.is_import(&record.rows) {
-                self.decide(false);
-                met.clear();
-                met.insert(device);
+            let again = record.rows.first().is_some_and(|row| repeated.contains(&row.device));
+            if again && !self.mapping.is_import(&record.rows) {
+                self.decide_before(record, &mut said);
             }
             self.seq = record.seq;
             self.enter(record, schema);
@@ -173,6 +182,28 @@ impl Engine {
     fn run_before(&mut self, arrival: Nanos) {
         if arrival > Nanos::MIN {
             self.advance(arrival - 1);
+        }
+    }
+
+    /// Where a line says otherwise than an earlier line of its device at this same instant, the rules that read
+    /// that signal are decided before it is applied.
+    fn decide_before(&mut self, record: &Record, said: &mut Said) {
+        let mut rules: BTreeSet<Place> = BTreeSet::new();
+        for (device, key, signal, value) in self.mapping.samples(&record.rows) {
+            let before = said.insert((device, signal, key.clone()), value.clone());
+            if before.is_some_and(|before| before != *value) {
+                let units = self.deps.of_signal(signal);
+                let is_rule =
+                    |unit: UnitId| matches!(self.deps.units[unit as usize], Unit::Rule(_));
+                let here = |place: &&Place| {
+                    place.3 == device && is_rule(place.0) && units.contains(&place.0)
+                };
+                rules.extend(self.dirty.iter().filter(here).cloned());
+            }
+        }
+        for place in rules {
+            self.dirty.remove(&place);
+            self.decide_place(place, false);
         }
     }
 
@@ -381,65 +412,69 @@ impl Engine {
     }
 
     fn decide(&mut self, imported: bool) {
-        while let Some((unit, client, name, id)) = self.dirty.pop_first() {
-            let index = id.0 as usize;
-            let Some(mut device) = self.devices.get_mut(index).and_then(Option::take) else {
-                continue;
-            };
-            let imported = imported || device.imported_at == Some(self.now);
-            let mut turn = Turn {
-                program: &self.program,
-                outages: &self.outages,
-                now: self.now,
-                seq: self.seq,
-                imported,
-                versions: &self.versions,
-                decisions: &mut self.decisions,
-                decided: &mut self.decided,
-            };
-            let (until, wakes): (Nanos, &[UnitId]) = match self.deps.units[unit as usize] {
-                Unit::Watch(watch) => {
-                    let (until, changed) =
-                        watch::decide(&mut turn, id, &mut device, watch, &self.offline);
-                    (
-                        until,
-                        if changed {
-                            self.deps.of_watch(watch)
-                        } else {
-                            &[]
-                        },
-                    )
-                }
-                Unit::Rule(rule) => {
-                    let (until, changed) = rule::decide(&mut turn, id, &mut device, rule);
-                    (
-                        until,
-                        if changed {
-                            self.deps.of_firing(rule)
-                        } else {
-                            &[]
-                        },
-                    )
-                }
-            };
-            // what was true up to now cannot be due again now
-            let due = if until <= self.now {
-                self.now + 1
-            } else {
-                until
-            };
-            device.due[unit as usize] = due;
-            if due < device.armed[unit as usize] {
-                device.armed[unit as usize] = due;
-                self.timers.push(Reverse((due, id, unit)));
-            }
-            self.devices[index] = Some(device);
-            self.dirty.extend(
-                wakes
-                    .iter()
-                    .map(|unit| (*unit, client.clone(), name.clone(), id)),
-            );
+        while let Some(place) = self.dirty.pop_first() {
+            self.decide_place(place, imported);
         }
+    }
+
+    fn decide_place(&mut self, (unit, client, name, id): Place, imported: bool) {
+        let index = id.0 as usize;
+        let Some(mut device) = self.devices.get_mut(index).and_then(Option::take) else {
+            return;
+        };
+        let imported = imported || device.imported_at == Some(self.now);
+        let mut turn = Turn {
+            program: &self.program,
+            outages: &self.outages,
+            now: self.now,
+            seq: self.seq,
+            imported,
+            versions: &self.versions,
+            decisions: &mut self.decisions,
+            decided: &mut self.decided,
+        };
+        let (until, wakes): (Nanos, &[UnitId]) = match self.deps.units[unit as usize] {
+            Unit::Watch(watch) => {
+                let (until, changed) =
+                    watch::decide(&mut turn, id, &mut device, watch, &self.offline);
+                (
+                    until,
+                    if changed {
+                        self.deps.of_watch(watch)
+                    } else {
+                        &[]
+                    },
+                )
+            }
+            Unit::Rule(rule) => {
+                let (until, changed) = rule::decide(&mut turn, id, &mut device, rule);
+                (
+                    until,
+                    if changed {
+                        self.deps.of_firing(rule)
+                    } else {
+                        &[]
+                    },
+                )
+            }
+        };
+        // what was true up to now cannot be due again now
+        let due = if until <= self.now {
+            self.now + 1
+        } else {
+            until
+        };
+        device.due[unit as usize] = due;
+        if due < device.armed[unit as usize] {
+            device.armed[unit as usize] = due;
+            self.timers.push(Reverse((due, id, unit)));
+        }
+        self.devices[index] = Some(device);
+        self.dirty.extend(
+            wakes
+                .iter()
+                .map(|unit| (*unit, client.clone(), name.clone(), id)),
+        );
     }
 }
 

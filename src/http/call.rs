@@ -1,6 +1,7 @@
 //! A request as a handler sees it: parameters, headers, and a body read within bounds.
 
 use super::error::ApiError;
+use crate::config::Patience;
 use crate::ingest::{BodyCode, BodyError, body};
 use crate::limits;
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,6 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use std::borrow::Cow;
-use std::time::Duration;
 use tokio::time::timeout;
 
 /// A request whose path was found.
@@ -22,16 +22,24 @@ pub struct Call {
     /// The headers.
     pub headers: HeaderMap,
     body: Incoming,
+    patience: Patience,
 }
 
 impl Call {
     /// A call out of a request's parts.
-    pub fn new(path_values: Vec<String>, query: &str, headers: HeaderMap, body: Incoming) -> Call {
+    pub fn new(
+        path_values: Vec<String>,
+        query: &str,
+        headers: HeaderMap,
+        body: Incoming,
+        patience: Patience,
+    ) -> Call {
         Call {
             path_values,
             parameters: form(query),
             headers,
             body,
+            patience,
         }
     }
 
@@ -88,14 +96,13 @@ impl Call {
         if let Some(bytes) = stated.filter(|bytes| *bytes > limits::BODY_BYTES_MAX) {
             return Err(body::received_too_large(bytes).into());
         }
-        let whole = Duration::from_secs(limits::HTTP_BODY_SECONDS_MAX);
-        timeout(whole, self.frames())
+        timeout(self.patience.body, self.frames())
             .await
             .unwrap_or_else(|_| Err(too_slow()))
     }
 
     async fn frames(&mut self) -> Result<Bytes, ApiError> {
-        let pause = Duration::from_secs(limits::HTTP_BODY_PAUSE_SECONDS_MAX);
+        let pause = self.patience.body_pause;
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         loop {

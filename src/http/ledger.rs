@@ -12,10 +12,14 @@ use storage::{ColumnId, Error, Schema, Select, Snapshot, TableId, TableKind};
 /// The store keeps them by device, so all are read; memory is that of the answer.
 pub fn after(snapshot: &Snapshot, after: u64, count: usize) -> Result<Vec<Decision>, Error> {
     let schema = snapshot.schema();
-    let Some((table, columns)) = columns(schema) else { return Ok(Vec::new()) };
+    let Some((table, columns)) = columns(schema) else {
+        return Ok(Vec::new());
+    };
     let mut first = BTreeMap::new();
     for row in snapshot.scan(&Select::table(table))? {
-        let Some(decision) = decision_of_row(&row?.row, &columns, schema) else { continue };
+        let Some(decision) = decision_of_row(&row?.row, &columns, schema) else {
+            continue;
+        };
         if decision.number > after {
             first.insert(decision.number, decision);
             if first.len() > count {

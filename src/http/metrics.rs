@@ -205,6 +205,7 @@ pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
             now.turn_seconds,
         );
     }
+    open_alerts(&app, &mut page).await;
     Ok(reply::text(
         StatusCode::OK,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -214,11 +215,18 @@ pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
 
 /// Open alerts out of the store, as any query would count them; left out while too many queries run.
 async fn open_alerts(app: &App, page: &mut Page) {
-    const QUESTION: &str = "alerts where resolved is not known | by state, severity: n = count()";
-    let Ok(table) = ask(app, QUESTION.to_string(), Limits::default()).await else { return };
+    const QUESTION: &str = "alerts where ended is not known | by state, severity: n = count()";
+    let Ok(table) = ask(app, QUESTION.to_string(), Limits::default()).await else {
+        return;
+    };
     page.family("alerts", "gauge", "Open alerts by state and severity.");
     for row in &table.rows {
-        if let [Value::Text(state), Value::Text(severity), Value::Number(count)] = row.as_slice() {
+        if let [
+            Value::Text(state),
+            Value::Text(severity),
+            Value::Number(count),
+        ] = row.as_slice()
+        {
             page.sample(&[("state", state), ("severity", severity)], *count);
         }
     }

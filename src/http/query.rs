@@ -34,13 +34,16 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Reply, ApiError> {
 pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
     let body = call.body().await?;
     let content = call.content(&body)?;
-    let text = std::str::from_utf8(&content)
-        .map_err(|error| ApiError::invalid("invalid_body", format!("the body is not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(&content).map_err(|error| {
+        ApiError::invalid("invalid_body", format!("the body is not UTF-8: {error}"))
+    })?;
     let question = match call.media_type().as_str() {
         "application/json" => {
-            let fields: std::collections::BTreeMap<String, String> = serde_json::from_str(text).map_err(|error| {
-                ApiError::invalid("invalid_body", error.to_string()).hint(r#"like {"q":"alerts","format":"csv"}"#)
-            })?;
+            let fields: std::collections::BTreeMap<String, String> = serde_json::from_str(text)
+                .map_err(|error| {
+                    ApiError::invalid("invalid_body", error.to_string())
+                        .hint(r#"like {"q":"alerts","format":"csv"}"#)
+                })?;
             let mut fields: Vec<(String, String)> = fields.into_iter().collect();
             fields.extend(call.parameters.iter().cloned());
             question(&fields, None)?
@@ -53,27 +56,51 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
         }
         other => {
             let message = format!("content type {other:?} is not read here");
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", message)
-                .place("Content-Type")
-                .hint("a form, application/json, or text/plain with the query itself"));
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_type",
+                message,
+            )
+            .place("Content-Type")
+            .hint("a form, application/json, or text/plain with the query itself"));
         }
     };
     reply_to(&app, question).await
 }
 
 fn question(fields: &[(String, String)], body: Option<&str>) -> Result<Question, ApiError> {
-    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-    if let Some((name, _)) = fields.iter().find(|(name, _)| !["q", "format"].contains(&name.as_str())) {
-        return Err(ApiError::invalid("unknown_parameter", format!("no parameter {name:?} here"))
-            .place(format!("?{name}="))
-            .hint("known: q, format"));
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    };
+    if let Some((name, _)) = fields
+        .iter()
+        .find(|(name, _)| !["q", "format"].contains(&name.as_str()))
+    {
+        return Err(
+            ApiError::invalid("unknown_parameter", format!("no parameter {name:?} here"))
+                .place(format!("?{name}="))
+                .hint("known: q, format"),
+        );
     }
     let Some(text) = body.or_else(|| field("q")) else {
-        return Err(ApiError::invalid("missing_parameter", "there is no query").place("?q=").hint("like ?q=alerts"));
+        return Err(ApiError::invalid("missing_parameter", "there is no query")
+            .place("?q=")
+            .hint("like ?q=alerts"));
     };
     if text.len() > limits::QUERY_BYTES_MAX {
-        let message = format!("the query has {} bytes, the limit is {}", text.len(), limits::QUERY_BYTES_MAX);
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "query_too_large", message));
+        let message = format!(
+            "the query has {} bytes, the limit is {}",
+            text.len(),
+            limits::QUERY_BYTES_MAX
+        );
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "query_too_large",
+            message,
+        ));
     }
     let format = match field("format") {
         None => Format::Json,
@@ -85,7 +112,10 @@ fn question(fields: &[(String, String)], body: Option<&str>) -> Result<Question,
                 .hint(format!("known: {}", known.join(", ")))
         })?,
     };
-    Ok(Question { text: text.to_string(), format })
+    Ok(Question {
+        text: text.to_string(),
+        format,
+    })
 }
 
 async fn reply_to(app: &App, question: Question) -> Result<Reply, ApiError> {
@@ -94,7 +124,9 @@ async fn reply_to(app: &App, question: Question) -> Result<Reply, ApiError> {
     let mut reply = reply::text(StatusCode::OK, question.format.media_type(), text);
     if !question.format.carries_notes() {
         for note in &table.notes {
-            if let Ok(value) = HeaderValue::from_str(&note.replace(|c: char| !c.is_ascii() || c.is_control(), "?")) {
+            if let Ok(value) =
+                HeaderValue::from_str(&note.replace(|c: char| !c.is_ascii() || c.is_control(), "?"))
+            {
                 reply.headers_mut().append("afterboot-note", value);
             }
         }
@@ -115,7 +147,10 @@ impl Drop for StopOnDrop {
 pub async fn ask(app: &App, text: String, limits: Limits) -> Result<Table, ApiError> {
     let view = app.owner()?.view();
     let Ok(permit) = Arc::clone(&app.queries).try_acquire_owned() else {
-        let message = format!("{} queries are running, which is the limit", limits::QUERIES_MAX);
+        let message = format!(
+            "{} queries are running, which is the limit",
+            limits::QUERIES_MAX
+        );
         return Err(ApiError {
             retry_after: Some(1),
             ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_queries", message)
@@ -148,7 +183,11 @@ pub async fn ask(app: &App, text: String, limits: Limits) -> Result<Table, ApiEr
     match answered {
         Ok(Ok(table)) => Ok(table),
         Ok(Err(error)) => Err(refusal(&error)),
-        Err(_) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "query_failed", "the query ended without an answer")),
+        Err(_) => Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "query_failed",
+            "the query ended without an answer",
+        )),
     }
 }
 
@@ -158,6 +197,10 @@ fn refusal(error: &AnswerError) -> ApiError {
         AnswerError::Run(RunError::Stopped { .. }) => ApiError::invalid("query_stopped", message)
             .hint(format!("a query may take {} s", limits::QUERY_SECONDS_MAX)),
         error if error.is_question() => ApiError::invalid("invalid_query", message),
-        _ => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", message),
+        _ => ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "store_unreadable",
+            message,
+        ),
     }
 }

@@ -23,7 +23,7 @@ const MEDIA_TYPES: [&str; 7] = [
 
 /// `POST /api/v1/reports`
 pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
-    call.only_parameters(&[])?;
+    let manner = manner(&call)?;
     let media_type = call.media_type();
     if !MEDIA_TYPES.contains(&media_type.as_str()) {
         let message = format!("content type {media_type:?} is not read here");
@@ -46,17 +46,35 @@ pub async fn post(app: Arc<App>, mut call: Call) -> Result<Reply, ApiError> {
     let receipt = app
         .submit(Body {
             lines,
-            manner: Manner::NATIVE,
+            manner,
             bytes: content.len(),
         })
         .await?;
+    let refused: Vec<String> = receipt.refused.iter().map(ToString::to_string).collect();
     Ok(reply::json(&json!({
         "reports": receipt.reports,
         "samples": receipt.samples,
         "events": receipt.events,
         "duplicates": receipt.duplicates,
+        "refused": refused,
         "arrival": ::query::value::print_time(receipt.arrival),
     })))
+}
+
+/// `?import=quiet` and `?import=notify` mark a bulk import: old reports that become known at one instant,
+/// of which the valid ones are kept; a quiet one pages nobody.
+fn manner(call: &Call) -> Result<Manner, ApiError> {
+    call.only_parameters(&["import"])?;
+    match call.parameter("import") {
+        None => Ok(Manner::NATIVE),
+        Some("quiet") => Ok(Manner::IMPORT),
+        Some("notify") => Ok(Manner::IMPORT.notifying()),
+        Some(other) => Err(
+            ApiError::invalid("invalid_parameter", format!("no import {other:?}"))
+                .place("?import=")
+                .hint("known: quiet, notify"),
+        ),
+    }
 }
 
 /// The header `Afterboot-Sent`: the sender's clock at this transmission.

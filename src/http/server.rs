@@ -8,8 +8,9 @@ use super::{ApiError, App, Call, Reply};
 use crate::limits;
 
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue, ORIGIN};
 use hyper::service::service_fn;
-use hyper::{Request, server::conn::http1};
+use hyper::{HeaderMap, Request, StatusCode, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
@@ -30,7 +31,7 @@ Content-Type: application/json\r\n\r\n\
 /// when they had [`limits::HTTP_DRAIN_SECONDS_MAX`] for it.
 pub async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(app.config.patience.connections));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -56,7 +57,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiv
         let service = service_fn(move |request| answer(Arc::clone(&app_of_connection), request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(limits::HTTP_HEAD_SECONDS_MAX))
+            .header_read_timeout(app.config.patience.head)
             .max_buf_size(limits::HTTP_HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(super::patience::Patient::new(stream)), service);
         let connection = graceful.watch(connection);
@@ -86,10 +87,18 @@ fn refuse(stream: TcpStream) {
 
 async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let (head, body) = request.into_parts();
-    let (route, reply) = match routes::find(&head.method, head.uri.path()) {
+    let found =
+        same_origin(&head.headers).and_then(|()| routes::find(&head.method, head.uri.path()));
+    let (route, reply) = match found {
         Err(error) => ("", refused(&app, error)),
         Ok((route, values)) => {
-            let call = Call::new(values, head.uri.query().unwrap_or(""), head.headers, body);
+            let call = Call::new(
+                values,
+                head.uri.query().unwrap_or(""),
+                head.headers,
+                body,
+                app.config.patience,
+            );
             let reply = match (route.handler)(Arc::clone(&app), call).await {
                 Ok(reply) => reply,
                 Err(error) => refused(&app, error),
@@ -99,6 +108,26 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infa
     };
     app.metrics.answered(route, reply.status());
     Ok(reply)
+}
+
+/// Refuses what a web page of another site makes a browser send: without authentication, standing on the
+/// same machine must not be enough to write.
+fn same_origin(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    let own = origin.as_bytes().splitn(3, |byte| *byte == b'/').nth(2);
+    if own.is_some() && own == host {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "foreign_origin",
+        "a page of another site sent this",
+    )
+    .place("Origin")
+    .hint("pages of other sites may not use this server"))
 }
 
 fn refused(app: &App, error: ApiError) -> Reply {

@@ -97,7 +97,9 @@ async fn feed(app: &App, mut after: Option<u64>, parts: Sender<Bytes>) -> Option
                 continue;
             }
             let seen = after;
-            subscription.backlog.retain(|decision| Some(decision.number) > seen);
+            subscription
+                .backlog
+                .retain(|decision| Some(decision.number) > seen);
         }
         for decision in subscription.backlog {
             after = Some(decision.number);

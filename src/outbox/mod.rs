@@ -77,10 +77,8 @@ pub async fn run(
         let open: Arc<Vec<Pending>> = pending.borrow_and_update().clone();
         match next(&open, &policy, clock.now()) {
             Next::Send(at) => {
-                let sent = tokio::select! {
-                    attempt = attempt(&webhook, &open[at], &policy, &*clock) => attempt,
-                    _ = stop.wait_for(|stop| *stop) => return,
-                };
+                // Not cut short by a stop: the target may have it already, and it must not get it twice.
+                let sent = attempt(&webhook, &open[at], &policy, &*clock).await;
                 if !log(&owner, sent).await {
                     return;
                 }

@@ -73,7 +73,7 @@ fn due(pending: &Pending, policy: &Policy) -> Nanos {
     // Between three quarters and five quarters of the pause, the same each time it is asked.
     let random =
         mix(policy.seed ^ pending.decision.number.rotate_left(17) ^ u64::from(pending.attempts));
-    let jitter = (pause / 2) as i128 * i128::from(random >> 32) >> 32;
+    let jitter = (i128::from(pause / 2) * i128::from(random >> 32)) >> 32;
     pending
         .last
         .saturating_add(pause - pause / 4 + jitter as Nanos)

@@ -5,7 +5,7 @@
 use super::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::tables::{RULES, VALUE};
-use crate::{hresult, rule_files};
+use crate::hresult;
 use query::check;
 use query::diagnostic;
 use query::ir::Program;
@@ -15,6 +15,9 @@ use query::table::Table;
 use std::path::Path;
 use std::sync::Arc;
 use storage::{Error, Options, RealDisk, Select, Snapshot, Store, TableKind, Value};
+
+/// What a store that was never served is asked with.
+const STANDARD: &str = include_str!("../../rules/standard.rules");
 
 /// An open folder.
 pub struct Local {
@@ -70,7 +73,7 @@ fn environment(text: String) -> Failure {
 fn program(snapshot: &Snapshot) -> Result<Program, Failure> {
     let mut sources = stored_rules(snapshot).map_err(|error| environment(error.to_string()))?;
     if sources.is_empty() {
-        sources = vec![Source::new("standard.rules", rule_files::STANDARD)];
+        sources = vec![Source::new("standard.rules", STANDARD)];
     }
     let checked = check::program(&sources);
     checked.program.ok_or_else(|| {
@@ -80,7 +83,7 @@ fn program(snapshot: &Snapshot) -> Result<Program, Failure> {
 }
 
 /// The files of the newest record of rules.
-fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
+pub fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
     let schema = snapshot.schema();
     let Some(table) = schema.find_table(TableKind::System, RULES) else { return Ok(Vec::new()) };
     let Some(column) = schema.find_column(table, VALUE) else { return Ok(Vec::new()) };

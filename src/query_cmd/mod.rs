@@ -7,6 +7,7 @@ mod local;
 
 use crate::client::{Client, ClientError};
 use local::Local;
+pub use local::stored_rules;
 use query::answer;
 use query::render::{self, Format};
 use query::table::Table;

@@ -1,5 +1,8 @@
 //! What one row costs: appended and committed, flushed, found and scanned. The fleet is 1,000 hosts
 //! with 18 signals each, as a collector reports them.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -96,11 +99,11 @@ fn append(c: &mut Criterion) {
                         .finish_flush(flushed.expect("writes"))
                         .expect("installs");
                 }
-                let records = records(&fleet, arrival);
+                let records = records(&fleet, step);
                 let start = std::time::Instant::now();
                 fleet
                     .store
-                    .append(arrival * 60 * SECOND, records)
+                    .append(step * 60 * SECOND, records)
                     .expect("appends");
                 fleet.store.commit().expect("commits");
                 spent += start.elapsed();

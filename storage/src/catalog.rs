@@ -5,8 +5,9 @@
 //! Drawn in `docs/format.md`, "Catalog".
 
 use crate::codec::varint::Reader;
+use crate::definition::Definition;
 use crate::disk::{Disk, read_all};
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::{Damage, Error};
 
 const MAGIC: [u8; 8] = *b"abt-cat\n";

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::definition::Definition;
 use crate::disk::{Disk, write_file};
 use crate::head::{Head, HeadRows};
 use crate::manifest::SegmentEntry;
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::segment::read::Segment;
 use crate::segment::write;
 use crate::{Checkpoint, Error, Nanos, catalog, checkpoint, segment};
@@ -31,6 +32,8 @@ pub struct FlushJob {
     /// When the last record arrived.
     pub(crate) arrival: Nanos,
     pub(crate) wal_first: u64,
+    /// Alive while this flush may still be installed.
+    pub(crate) token: Arc<()>,
 }
 
 /// What a [`FlushJob`] wrote.
@@ -48,6 +51,7 @@ pub struct Flushed {
     pub(crate) seq: u64,
     pub(crate) arrival: Nanos,
     pub(crate) wal_first: u64,
+    pub(crate) _token: Arc<()>,
 }
 
 impl FlushJob {
@@ -85,6 +89,7 @@ impl FlushJob {
             seq: self.checkpoint.seq,
             arrival: self.arrival,
             wal_first: self.wal_first,
+            _token: self.token,
         })
     }
 

@@ -11,6 +11,7 @@ pub mod model;
 mod catalog;
 mod checkpoint;
 mod codec;
+mod definition;
 pub mod disk;
 mod error;
 mod finder;

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use crate::definition::Definition;
 use crate::disk::{Disk, read_all};
 use crate::finder::Finder;
 use crate::head::Head;
 use crate::manifest::{self, Manifest};
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::segment::read::Segment;
 use crate::wal::replay::{File, Replay};
 use crate::{Checkpoint, Damage, Error, Nanos, catalog, checkpoint, segment, wal};

@@ -5,24 +5,23 @@
 //! nothing is accepted any more. One thread owns a store.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::codec::varint::put_u64;
+use crate::definition::Definition;
 use crate::disk::Disk;
 use crate::finder::Finder;
-use crate::flush::{FlushJob, Flushed};
 use crate::head::{Head, NewRow};
-use crate::limits::{CATALOG_FILES_MAX, CHECKPOINT_BYTES_MAX, HEAD_GROWTH_MAX};
+use crate::limits::HEAD_GROWTH_MAX;
 use crate::manifest::Manifest;
-use crate::schema::Definition;
 use crate::segment::read::Segment;
 use crate::snapshot::{Records, Snapshot, View};
 use crate::wal::frame::{FrameHeader, put_definitions, put_row};
 use crate::wal::writer::Writer;
-use crate::{
-    ColumnId, Damage, DeviceId, Error, Nanos, Options, Row, Schema, StoredRow, TableId, TableKind,
-    ValueType, catalog, checkpoint, open, wal,
-};
+use crate::{Damage, DeviceId, Error, Nanos, Options, Row, Schema, StoredRow, TableId, open};
+
+mod install;
+mod names;
 
 /// A store that was opened, with what was found.
 #[derive(Debug)]
@@ -65,8 +64,8 @@ pub struct Store {
     sealed: Vec<Arc<Head>>,
     sealed_bytes: usize,
     head: Arc<Head>,
-    /// Number of the flush begun last.
-    flush: Option<u64>,
+    /// Number of the flush begun last, and whether it may still be installed.
+    flush: Option<(u64, Weak<()>)>,
     /// Where the cells of each row lie in the log's buffer; kept for its memory.
     cells: Vec<(usize, usize)>,
     last_seq: u64,
@@ -127,70 +126,6 @@ impl Store {
         })
     }
 
-    /// The table of this name, made if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Limit`].
-    pub fn table(&mut self, kind: TableKind, name: &str) -> Result<TableId, Error> {
-        if let Some(table) = self.schema.find_table(kind, name) {
-            return Ok(table);
-        }
-        let definition = self.schema.new_table(kind, name)?;
-        let table = TableId(self.schema.table_count() as u32);
-        self.define(definition);
-        Ok(table)
-    }
-
-    /// The column of this name, made if there is none.
-    ///
-    /// # Errors
-    /// [`Error::TypeDiffers`] if it holds another type; [`Error::Limit`].
-    pub fn column(
-        &mut self,
-        table: TableId,
-        name: &str,
-        value_type: ValueType,
-    ) -> Result<ColumnId, Error> {
-        if let Some(column) = self.schema.find_column(table, name)
-            && let Some(def) = self.schema.table_def(table)
-        {
-            let has = def.columns[column.0 as usize].value_type;
-            if has == value_type {
-                return Ok(column);
-            }
-            return Err(Error::TypeDiffers {
-                table: def.name.clone(),
-                column: name.into(),
-                has,
-                got: value_type,
-            });
-        }
-        let definition = self.schema.new_column(table, name, value_type)?;
-        self.define(definition);
-        let column = self.schema.find_column(table, name);
-        Ok(column.expect("the column was just defined"))
-    }
-
-    /// The device of this name, made if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Limit`].
-    pub fn device(&mut self, client: &str, name: &str) -> Result<DeviceId, Error> {
-        if let Some(device) = self.schema.find_device(client, name) {
-            return Ok(device);
-        }
-        let definition = self.schema.new_device(client, name)?;
-        let device = DeviceId(self.schema.device_count() as u32);
-        self.define(definition);
-        Ok(device)
-    }
-
-    fn define(&mut self, definition: Definition) {
-        let applied = self.schema.apply(&definition);
-        debug_assert!(applied, "a new definition contradicts nothing");
-        self.pending.push(definition);
-    }
-
     /// The names known.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -203,14 +138,18 @@ impl Store {
     /// [`Error::Full`] without space, [`Error::BadRow`] for a record that does not fit the schema or
     /// has no row, [`Error::ArrivalFell`], [`Error::Limit`]: nothing was applied.
     /// [`Error::Poisoned`] after a failed commit.
-    pub fn append(&mut self, arrival: Nanos, records: Vec<Vec<Row>>) -> Result<Range<u64>, Error> {
+    pub fn append(
+        &mut self,
+        arrival: Nanos,
+        records: impl AsRef<[Vec<Row>]>,
+    ) -> Result<Range<u64>, Error> {
         let held = self.head.read().bytes() + self.sealed_bytes;
         if held > self.options.head_bytes_max.saturating_mul(HEAD_GROWTH_MAX) {
             return Err(Error::Full {
                 what: "rows wait in memory because flushes fail",
             });
         }
-        self.append_frame(arrival, &records, false)
+        self.append_frame(arrival, records.as_ref(), false)
     }
 
     /// Appends records that follow from earlier ones. They may use the space kept in reserve, so
@@ -221,9 +160,9 @@ impl Store {
     pub fn append_derived(
         &mut self,
         arrival: Nanos,
-        records: Vec<Vec<Row>>,
+        records: impl AsRef<[Vec<Row>]>,
     ) -> Result<Range<u64>, Error> {
-        self.append_frame(arrival, &records, true)
+        self.append_frame(arrival, records.as_ref(), true)
     }
 
     fn append_frame(
@@ -401,142 +340,6 @@ impl Store {
     /// If a segment cannot be read.
     pub fn records(&self, from_seq: u64) -> Result<Records, Error> {
         self.snapshot.records(from_seq)
-    }
-
-    /// Whether enough rows gathered in memory or in the log that [`Store::begin_flush`] is due.
-    pub fn wants_flush(&self) -> bool {
-        self.head.read().bytes() > self.options.head_bytes_max
-            || self
-                .wal
-                .as_ref()
-                .is_some_and(|wal| wal.bytes() > self.options.wal_bytes_max)
-    }
-
-    /// Seals the rows in memory and starts a new log file. `checkpoint` is the state as of
-    /// [`Store::last_seq`]. Commits first if need be. A job that was begun before and is not
-    /// finished becomes void; this one takes its rows over.
-    ///
-    /// # Errors
-    /// As [`Store::commit`]; or if the new log file cannot be made, then nothing changed.
-    pub fn begin_flush(&mut self, checkpoint: Vec<u8>) -> Result<FlushJob, Error> {
-        if checkpoint.len() > CHECKPOINT_BYTES_MAX {
-            return Err(Error::Limit {
-                what: "bytes of a checkpoint",
-                max: CHECKPOINT_BYTES_MAX,
-            });
-        }
-        self.commit()?;
-        if self.poisoned {
-            return Err(Error::Poisoned);
-        }
-        let wal = self.new_wal()?;
-        let wal_first = wal.number();
-        self.wal = Some(wal);
-        let head = std::mem::take(&mut self.head);
-        if head.read().row_count() > 0 {
-            self.sealed_bytes += head.read().bytes();
-            self.sealed.push(head);
-        }
-        self.publish();
-        let number = self.next_number();
-        self.flush = Some(number);
-        Ok(FlushJob {
-            disk: self.disk.clone(),
-            number,
-            heads: self.sealed.clone(),
-            schema: self.schema.clone(),
-            definitions: self
-                .unflushed
-                .iter()
-                .chain(&self.pending)
-                .cloned()
-                .collect(),
-            definitions_logged: self.unflushed.len(),
-            whole_catalog: self.manifest.catalogs.len() >= CATALOG_FILES_MAX,
-            checkpoint: Checkpoint {
-                seq: self.durable_seq,
-                bytes: checkpoint,
-            },
-            arrival: self.last_arrival,
-            wal_first,
-        })
-    }
-
-    /// Installs what a job wrote: from here on its rows are read from the segment, and the log
-    /// before it is dropped.
-    ///
-    /// # Errors
-    /// If the manifest cannot be written, or a later flush has begun: then the rows stay in memory
-    /// and in the log, and the next flush takes them.
-    pub fn finish_flush(&mut self, flushed: Flushed) -> Result<(), Error> {
-        if self
-            .flush
-            .take_if(|flush| *flush == flushed.number)
-            .is_none()
-        {
-            return Err(Error::FlushOutdated);
-        }
-        let mut manifest = self.manifest.clone();
-        manifest.wal_first = flushed.wal_first;
-        manifest.flushed_seq = flushed.seq;
-        manifest.flushed_arrival = flushed.arrival;
-        manifest.table_count = flushed.table_count;
-        manifest.device_count = flushed.device_count;
-        manifest.checkpoint = flushed.number;
-        if flushed.whole_catalog {
-            manifest.catalogs.clear();
-        }
-        let catalog = flushed.catalog_bytes.map(|bytes| (flushed.number, bytes));
-        manifest.catalogs.extend(catalog);
-        manifest
-            .segments
-            .extend(flushed.segment.as_ref().map(|(entry, _)| *entry));
-        manifest.lost = self.lost();
-        let number = self.next_number();
-        manifest.next_file = self.next_file;
-        manifest.write(&*self.disk, number)?;
-
-        let before = std::mem::replace(&mut self.manifest, manifest);
-        if let Some((_, segment)) = flushed.segment {
-            self.finder.add(&segment);
-            Arc::make_mut(&mut self.segments).push(segment);
-        }
-        self.sealed.drain(..flushed.heads);
-        self.sealed_bytes = self.sealed.iter().map(|head| head.read().bytes()).sum();
-        self.unflushed.drain(..flushed.definitions_logged);
-        self.publish();
-        self.drop_files(&before);
-        Ok(())
-    }
-
-    /// Losses that files named by the manifest no longer show by themselves.
-    fn lost(&self) -> Vec<Damage> {
-        let of_log = |damage: &&Damage| damage.file.starts_with("wal-") && damage.records.is_some();
-        self.damage.iter().filter(of_log).cloned().collect()
-    }
-
-    /// Removes files that the manifest stopped naming; a failure is made good at the next start.
-    fn drop_files(&mut self, before: &Manifest) {
-        let now = &self.manifest;
-        for number in self
-            .wal_files
-            .extract_if(.., |number| *number < now.wal_first)
-        {
-            let name = wal::file_name(number);
-            let _ = if self.damage.iter().any(|damage| damage.file == name) {
-                self.disk.rename(&name, &format!("damaged-{name}"))
-            } else {
-                self.disk.remove(&name)
-            };
-        }
-        if before.checkpoint != 0 {
-            let _ = self.disk.remove(&checkpoint::file_name(before.checkpoint));
-        }
-        for (number, _) in &before.catalogs {
-            if !now.catalogs.iter().any(|(kept, _)| kept == number) {
-                let _ = self.disk.remove(&catalog::file_name(*number));
-            }
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Power loss at any point: everything acknowledged is there, nothing is invented, no append is there
 //! by half, and names mean what they meant.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
 mod common;
 
 use std::collections::BTreeMap;

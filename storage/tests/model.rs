@@ -1,6 +1,8 @@
 //! The store answers as a plain list of records would: late data, repetitions, clock offsets, flushes
 //! and restarts included.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
 mod common;
 
 use std::sync::Arc;
@@ -159,4 +161,78 @@ fn a_snapshot_never_changes() {
             .map(|(t, _)| rows(&snapshot, &Select::table(t)));
         assert_eq!(again.collect::<Vec<_>>(), all);
     }
+}
+
+#[test]
+fn readers_on_other_threads_see_whole_turns() {
+    let disk = SimDisk::memory();
+    let mut store = open(&disk).store;
+    let table = store.table(TableKind::System, "pairs").unwrap();
+    let column = store.column(table, "n", ValueType::Number).unwrap();
+    let row = |time| Row {
+        table,
+        device: DeviceId::SERVER,
+        instance: "".into(),
+        time,
+        offset: 0,
+        cells: vec![(column, Value::Number(time as f64))],
+    };
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::channel::<Snapshot>();
+        scope.spawn(move || {
+            for snapshot in receive {
+                let rows = rows(&snapshot, &Select::table(table));
+                let times: Vec<i64> = rows.iter().map(|row| row.row.time).collect();
+                assert_eq!(times, (0..2 * snapshot.seq() as i64).collect::<Vec<_>>());
+            }
+        });
+        for turn in 0..200 {
+            let pair = vec![row(2 * turn), row(2 * turn + 1)];
+            store.append(1_000, vec![pair]).unwrap();
+            if turn % 3 == 0 {
+                store.commit().unwrap();
+                send.send(store.snapshot()).unwrap();
+            }
+            if turn % 50 == 49 {
+                let job = store.begin_flush(Vec::new()).unwrap();
+                let flushed = scope.spawn(|| job.run()).join().unwrap().unwrap();
+                store.finish_flush(flushed).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_flush_is_due_by_size_and_one_at_a_time() {
+    let disk = SimDisk::memory();
+    let mut store = open(&disk).store;
+    let mut random = Random(3);
+    let mut fill = |store: &mut Store| {
+        for _ in 0..200 {
+            let records = random_records(store, &mut random).unwrap();
+            store.append_derived(100, records).unwrap();
+        }
+    };
+    assert!(!store.wants_flush());
+    fill(&mut store);
+    assert!(store.wants_flush());
+    let job = store.begin_flush(Vec::new()).unwrap();
+    fill(&mut store);
+    assert!(!store.wants_flush(), "one is on its way");
+    let flushed = job.run().unwrap();
+    assert!(!store.wants_flush(), "it is not installed yet");
+    store.finish_flush(flushed).unwrap();
+    assert!(store.wants_flush(), "more gathered meanwhile");
+    drop(store.begin_flush(Vec::new()).unwrap());
+    fill(&mut store);
+    assert!(store.wants_flush(), "the last one came to nothing");
+    // A job that was overtaken is void.
+    let overtaken = store.begin_flush(Vec::new()).unwrap().run().unwrap();
+    let newer = store.begin_flush(Vec::new()).unwrap();
+    let void = store.finish_flush(overtaken);
+    assert!(matches!(void, Err(Error::FlushOutdated)), "{void:?}");
+    store.finish_flush(newer.run().unwrap()).unwrap();
+    let last = store.last_seq();
+    assert_eq!(records(&store, 1).len() as u64, last);
+    assert_eq!(records(&open(&disk).store, 1).len() as u64, last);
 }

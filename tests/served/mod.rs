@@ -26,7 +26,10 @@ pub struct Response {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -34,13 +37,21 @@ impl Response {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
     }
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
-    try_request(address, method, target, headers, body).unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
+    try_request(address, method, target, headers, body)
+        .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
 }
 
 /// The same, for servers that may be gone.
@@ -53,7 +64,10 @@ pub fn try_request(
 ) -> std::io::Result<Response> {
     let mut stream = connect(address)?;
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+    {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     for (name, value) in headers {
@@ -66,7 +80,8 @@ pub fn try_request(
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Err(error) if bytes.is_empty() => Err(error),
-        _ => parse(&bytes).ok_or_else(|| std::io::Error::other("the connection ended before an answer")),
+        _ => parse(&bytes)
+            .ok_or_else(|| std::io::Error::other("the connection ended before an answer")),
     }
 }
 
@@ -87,7 +102,11 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         let (name, value) = line.split_once(':').expect("a header");
         (name.to_string(), value.trim().to_string())
     };
-    let mut response = Response { status, headers: lines.map(header).collect(), body: bytes[end + 4..].to_vec() };
+    let mut response = Response {
+        status,
+        headers: lines.map(header).collect(),
+        body: bytes[end + 4..].to_vec(),
+    };
     if response.header("transfer-encoding").is_some() {
         response.body = unchunk(&response.body);
     }
@@ -120,37 +139,53 @@ pub struct Running {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub dir: tempfile::TempDir,
+    config: Config,
     server: Option<Server>,
 }
 
 impl Running {
     /// With the standard rules.
     pub fn start() -> Running {
-        let dir = tempfile::tempdir().expect("a folder");
-        Running::start_in(dir, Arc::new(ManualClock::new(NIGHT - 1_000_000_000)))
+        Running::start_with(|_| ())
     }
 
-    fn start_in(dir: tempfile::TempDir, clock: Arc<ManualClock>) -> Running {
-        let config = Config {
+    /// With other settings than the default ones.
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Running {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut config = Config {
             data: dir.path().join("data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             ..Config::default()
         };
-        let mut server = Server::listen(config, clock.clone()).expect("a port");
+        change(&mut config);
+        Running::start_in(
+            dir,
+            config,
+            Arc::new(ManualClock::new(NIGHT - 1_000_000_000)),
+        )
+    }
+
+    fn start_in(dir: tempfile::TempDir, config: Config, clock: Arc<ManualClock>) -> Running {
+        let mut server = Server::listen(config.clone(), clock.clone()).expect("a port");
         let rules = RuleSet::check(rule_files::standard()).expect("the standard rules");
         server.recover(&rules).expect("a store");
         // Arrivals rise strictly: what comes next has an instant of its own.
         clock.set(clock.now() + 1_000_000_000);
-        Running { address: server.address, clock, dir, server: Some(server) }
+        Running {
+            address: server.address,
+            clock,
+            dir,
+            config,
+            server: Some(server),
+        }
     }
 
     /// Ends it cleanly and starts it again on the same folder.
     pub fn restart(mut self) -> Running {
         self.stop();
-        Running::start_in(
-            std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a folder")),
-            self.clock.clone(),
-        )
+        let other = tempfile::tempdir().expect("a folder");
+        let dir = std::mem::replace(&mut self.dir, other);
+        Running::start_in(dir, self.config.clone(), self.clock.clone())
     }
 
     pub fn stop(&mut self) {
@@ -176,7 +211,11 @@ impl Running {
 
     /// The rows of a query as CSV, without the head line.
     pub fn rows(&self, query: &str) -> Vec<String> {
-        let response = self.post("/api/v1/query?format=csv", &[("Content-Type", "text/plain")], query);
+        let response = self.post(
+            "/api/v1/query?format=csv",
+            &[("Content-Type", "text/plain")],
+            query,
+        );
         assert_eq!(response.status, 200, "{query}: {}", response.text());
         response.text().lines().skip(1).map(String::from).collect()
     }

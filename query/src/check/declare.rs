@@ -5,7 +5,7 @@ use super::{Checker, Declared, LetSlot, Progress};
 use crate::ast::{Ident, Literal, SignalStatement, Statement, StatementKind, TypeName};
 use crate::catalog::{EventDecl, HOLDS_DEFAULT, PLAIN_FAMILY, SignalDecl};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{EventId, LetId, Param, ParamId, RuleId, SignalId, WatchId};
+use crate::ir::{LetId, Param, ParamId, RuleId, SignalId, WatchId};
 use crate::parse::RESERVED;
 use crate::parse::rule::STATEMENTS;
 use crate::span::Span;
@@ -164,37 +164,37 @@ impl<'a> Checker<'a> {
         if !self.first_of("event", name) {
             return;
         }
-        let decl = EventDecl {
-            name: name.text.clone(),
-            fields: fields
-                .iter()
-                .map(|(n, ty)| (n.text.clone(), ty.ty.clone()))
-                .collect(),
+        let known = match self.catalog.event(&name.text) {
+            Some(id) => id.index(),
+            None => {
+                self.catalog.events.push(EventDecl {
+                    name: name.text.clone(),
+                    fields: Vec::new(),
+                });
+                self.catalog.events.len() - 1
+            }
         };
-        match self.catalog.event(&name.text).map(EventId::index) {
-            None => self.catalog.events.push(decl),
-            Some(at) if self.catalog.events[at] == decl => {}
-            Some(at) => {
-                let known: Vec<String> = self.catalog.events[at]
-                    .fields
-                    .iter()
-                    .map(|(name, ty)| format!("{name} {}", ty.word()))
-                    .collect();
-                self.report(
-                    Diagnostic::error(
-                        "declaration",
-                        name.span,
-                        format!(
-                            "event `{}` is built in and declared differently here",
-                            name.text
-                        ),
-                        "differs from the built-in declaration",
-                    )
-                    .hint(format!(
-                        "the built-in one is `{{ {} }}`; remove this line",
-                        known.join(", ")
-                    )),
-                );
+        // A built-in event may be repeated in part and given fields of one's own.
+        for (field, ty) in fields {
+            let decl = &mut self.catalog.events[known];
+            match decl.fields.iter().find(|(known, _)| *known == field.text) {
+                None => decl.fields.push((field.text.clone(), ty.ty.clone())),
+                Some((_, built_in)) if *built_in == ty.ty => {}
+                Some((_, built_in)) => {
+                    let built_in = built_in.word();
+                    self.report(
+                        Diagnostic::error(
+                            "declaration",
+                            ty.span,
+                            format!(
+                                "`{}` of the built-in `{}` is {built_in}",
+                                field.text, name.text
+                            ),
+                            format!("expected `{built_in}`"),
+                        )
+                        .hint(format!("write `{} {built_in}`", field.text)),
+                    );
+                }
             }
         }
     }

@@ -8,14 +8,20 @@ mod aggregate;
 mod call;
 mod columns;
 mod declare;
+mod event;
 mod expr;
+mod family;
+mod group;
 mod lets;
 mod order;
+mod path;
 mod query;
 mod scope;
+mod source;
 mod statement;
 pub mod types;
 pub mod walk;
+mod window;
 
 use crate::ast::{self, StatementKind};
 use crate::catalog::Catalog;
@@ -133,7 +139,7 @@ pub struct Checker<'a> {
     /// Lets in the order in which they were checked: each after those that it reads.
     let_order: Vec<LetId>,
     /// The aggregates of the `by` whose columns are being checked.
-    group: Option<query::Group>,
+    group: Option<group::Group>,
     /// While positive, what is reported is thrown away.
     quiet: u32,
 }

@@ -70,7 +70,7 @@ fn watch_parts(watch: &crate::ir::Watch) -> Parts<'_> {
     parts
 }
 
-/// The use graph: watches first, then rules.
+/// The use graph: watches, then rules, then suppressions.
 struct Graph {
     names: Vec<String>,
     spans: Vec<Span>,
@@ -144,7 +144,7 @@ impl Checker<'_> {
             spans: Vec::new(),
             reads: Vec::new(),
             order: Vec::new(),
-            state: vec![FRESH; watches + program.rules.len()],
+            state: Vec::new(),
         };
         let edges = |uses: &Uses| -> Vec<usize> {
             let watch = uses.watches.iter().map(|id| id.index());
@@ -165,14 +165,19 @@ impl Checker<'_> {
             graph.spans.push(rule.span);
             graph.reads.push(edges(&rule_parts(rule).uses(&lets)));
         }
+        // What suppresses a rule is decided before it: a node between the rule and what `while` reads.
         for suppress in &program.suppressions {
             let mut uses = Uses::default();
             uses.add(&suppress.while_);
-            let reads = edges(&uses.unfold(&lets));
+            let node = graph.reads.len();
+            graph.names.push("suppress".to_string());
+            graph.spans.push(suppress.span);
+            graph.reads.push(edges(&uses.unfold(&lets)));
             for target in &suppress.targets {
-                graph.reads[watches + target.index()].extend(&reads);
+                graph.reads[watches + target.index()].push(node);
             }
         }
+        graph.state = vec![FRESH; graph.reads.len()];
         for at in 0..graph.state.len() {
             if let Some(cycle) = graph.visit(at) {
                 let names: Vec<&str> = cycle
@@ -197,7 +202,7 @@ impl Checker<'_> {
         program.rule_order = graph
             .order
             .iter()
-            .filter(|n| **n >= watches)
+            .filter(|n| (watches..watches + program.rules.len()).contains(*n))
             .map(|n| RuleId((*n - watches) as u32))
             .collect();
         program.watch_order = graph

@@ -1,7 +1,7 @@
 //! What names mean besides the declared ones: binders, the fields of the instance or event inside brackets,
 //! the columns of a query's rows.
 
-use super::Checker;
+use super::{Checker, Declared};
 use crate::ast::Ident;
 use crate::catalog::Catalog;
 use crate::ir::{EventField, EventKind, Expr, FamilyId, Key, Node};
@@ -203,6 +203,7 @@ impl Checker<'_> {
 
     /// Whether this name is taken before families are looked at.
     pub fn shadows_family(&self, name: &str) -> bool {
-        self.binder(name).is_some() || self.names.contains_key(name)
+        let value = |d: &Declared| !matches!(d, Declared::Rule(_));
+        self.binder(name).is_some() || self.names.get(name).is_some_and(value)
     }
 }

@@ -3,24 +3,53 @@
 use super::scope::Thing;
 use super::types::broken;
 use super::{Checker, Declared};
-use crate::ast::{self, Ident, MessagePart, OptionKind, RuleStatement, Statement, WatchStatement};
+use crate::ast::{
+    self, Ident, Kind, MessagePart, OptionKind, RuleStatement, Statement, WatchStatement,
+};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{
-    Action, Dur, EventMatch, OnUnknown, Rule, Scope, Suppress, Template, TemplatePart, Watch,
+    Action, Dur, EventMatch, Expr, Node, OnUnknown, Rule, Scope, Suppress, Template, TemplatePart,
+    Watch,
 };
 use crate::span::Span;
 use crate::value::Type;
 use smol_str::SmolStr;
+
+/// `"text"`, or `… ?? "text"`.
+fn ends_in_text(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        Kind::Coalesce(_, right) => ends_in_text(right),
+        Kind::Literal(ast::Literal::Text(_)) => true,
+        _ => false,
+    }
+}
 
 impl Checker<'_> {
     /// A message.
     pub fn message(&mut self, message: &ast::Message) -> Template {
         let parts = message.parts.iter().map(|part| match part {
             MessagePart::Text(text) => TemplatePart::Text(text.into()),
-            MessagePart::Expr(value) => TemplatePart::Expr(self.expr(value)),
+            MessagePart::Expr(value) => TemplatePart::Expr(self.printed(value)),
         });
         Template {
             parts: parts.collect(),
+        }
+    }
+
+    /// A value to print. A text may stand in for an unknown value of any type: `{since ?? "never"}`.
+    fn printed(&mut self, value: &ast::Expr) -> Expr {
+        match &value.kind {
+            Kind::Coalesce(left, right) if ends_in_text(right) => {
+                let (left, right) = (self.expr(left), self.printed(right));
+                let ty = left.ty.clone();
+                let node = Node::Coalesce(Box::new(left), Box::new(right));
+                Expr {
+                    node,
+                    ty,
+                    span: value.span,
+                }
+            }
+            _ => self.expr(value),
         }
     }
 

@@ -173,6 +173,12 @@ impl Checker<'_> {
             (Type::Time, Type::Text, Node::Literal(_)) => {
                 Some("a time stands without quotes: `2026-06-09T02:00:00Z`".to_string())
             }
+            (Type::Time, Type::Number(Unit::DURATION), _) if self.in_query => {
+                Some("to look back from now give the query a range: `from -24h`".to_string())
+            }
+            (Type::Time, Type::Number(Unit::DURATION), _) => {
+                Some("how long ago it was is `since(…)`".to_string())
+            }
             (Type::List(_), _, _) => Some("to look into a list write `x in list`".to_string()),
             _ => None,
         }

@@ -1,71 +1,7 @@
 //! Walking checked expressions: uses of lets, watches and rules, and size with lets unfolded.
 
-use crate::ir::{Anchor, Expr, Key, LetId, Node, RuleId, WatchId};
+use crate::ir::{Expr, LetId, Node, RuleId, WatchId, children};
 use std::collections::BTreeSet;
-
-/// The direct subexpressions of a node.
-pub fn children(expr: &Expr) -> Vec<&Expr> {
-    let mut found: Vec<&Expr> = Vec::new();
-    match &expr.node {
-        Node::Literal(_)
-        | Node::Label(_)
-        | Node::Param(_)
-        | Node::Let(_)
-        | Node::InstanceKey(_)
-        | Node::Column(_)
-        | Node::Event { .. }
-        | Node::Watch(..)
-        | Node::Firing(_) => {}
-        Node::ListOf(items) | Node::And(items) | Node::Or(items) | Node::Call(_, items) => {
-            found.extend(items);
-        }
-        Node::Signal { key, .. } => {
-            if let Key::Expr(key) = key {
-                found.push(key);
-            }
-        }
-        Node::Not(a) | Node::Negate(a) | Node::Since(a) => found.push(a),
-        Node::IsKnown { value, .. } | Node::For { value, .. } => found.push(value),
-        Node::Compare { left, right, .. } | Node::Arith { left, right, .. } => {
-            found.extend([&**left, &**right]);
-        }
-        Node::Coalesce(a, b) => found.extend([&**a, &**b]),
-        Node::Matches { text, pattern, .. } => found.extend([&**text, &**pattern]),
-        Node::In { value, list, .. } => found.extend([&**value, &**list]),
-        Node::At { value, time } => found.extend([&**value, &**time]),
-        Node::Within { event, .. } | Node::SinceEvent(event) | Node::LastEvent { event, .. } => {
-            found.extend(event.filter.as_deref());
-        }
-        Node::Window { value, anchor, .. } => {
-            found.push(value);
-            found.extend(anchored(anchor));
-        }
-        Node::CountEvents { event, anchor, .. } => {
-            found.extend(event.filter.as_deref());
-            found.extend(anchored(anchor));
-        }
-        Node::Quantify {
-            filter,
-            value,
-            listed,
-            ..
-        } => {
-            found.extend(
-                [filter, value, listed]
-                    .into_iter()
-                    .filter_map(|e| e.as_deref()),
-            );
-        }
-    }
-    found
-}
-
-fn anchored(anchor: &Anchor) -> Option<&Expr> {
-    match anchor {
-        Anchor::Now => None,
-        Anchor::Before(time) | Anchor::After(time) => Some(time),
-    }
-}
 
 /// What an expression reads by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,9 +29,7 @@ impl Uses {
             }
             _ => {}
         }
-        for child in children(expr) {
-            self.add(child);
-        }
+        children(expr, &mut |child| self.add(child));
     }
 
     /// The same with lets replaced by what they read.
@@ -133,11 +67,11 @@ pub fn size(expr: &Expr, of_let: &impl Fn(LetId) -> Size) -> Size {
         Node::Let(id) => of_let(*id),
         _ => Size::default(),
     };
-    for child in children(expr) {
+    children(expr, &mut |child| {
         let inner = size(child, of_let);
         total.height = total.height.max(inner.height);
         total.nodes = total.nodes.saturating_add(inner.nodes);
-    }
+    });
     Size {
         height: total.height + 1,
         nodes: total.nodes.saturating_add(1),

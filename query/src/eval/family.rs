@@ -1,11 +1,12 @@
 //! Aggregates over the instances of a family: `any every count share list min max avg sum`.
 
+use super::linear::Linear;
 use super::window::exact_sum;
 use super::{Env, Known, Scope};
 use crate::ir::{Expr, FamilyId, Node, Quantifier};
 use crate::value::Value;
 use smol_str::SmolStr;
-use storage::Nanos;
+use storage::{Nanos, SECOND};
 
 /// One instance that passed the filter, with the value of the aggregated expression (None: there is none).
 pub struct Member {
@@ -13,10 +14,13 @@ pub struct Member {
     pub key: SmolStr,
     /// The value; [`Value::Bool`] true when nothing is aggregated.
     pub value: Value,
+    /// A number that grows with time does so along this line.
+    line: Option<Linear>,
 }
 
 impl Scope<'_> {
     /// The instances that pass the filter with their values, in order of key, with bounds.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one node")]
     pub fn members(
         &self,
         family: FamilyId,
@@ -48,18 +52,16 @@ impl Scope<'_> {
                     continue;
                 }
             }
-            let value = match value {
-                None => Value::Bool(true),
-                Some(value) => {
-                    let known = self.eval(value, at, &inner);
-                    since = since.max(known.since);
-                    until = until.min(known.until);
-                    known.value
-                }
+            let known = match value {
+                None => Known::always(Value::Bool(true)),
+                Some(value) => self.eval(value, at, &inner),
             };
+            since = since.max(known.since);
+            until = until.min(known.until);
             out.push(Member {
                 key: key.clone(),
-                value,
+                value: known.value,
+                line: known.line,
             });
         }
         if let Some(listed) = listed {
@@ -74,6 +76,7 @@ impl Scope<'_> {
                         out.push(Member {
                             key: key.clone(),
                             value: Value::Unknown,
+                            line: None,
                         });
                     }
                 }
@@ -94,6 +97,7 @@ impl Scope<'_> {
         else {
             return Known::new(Value::Unknown, at, Nanos::MAX);
         };
+        use Quantifier::{Avg, Max, Min, Sum};
         let listed = listed.as_deref().filter(|_| *func == Quantifier::Every);
         let (members, since, until) = self.members(
             *family,
@@ -104,8 +108,53 @@ impl Scope<'_> {
             at,
             env,
         );
-        Known::new(fold(*func, &members), since.min(at), until)
+        let out = Known::new(fold(*func, &members), since.min(at), until);
+        let numeric = matches!(func, Min | Max | Avg | Sum);
+        if !numeric || members.iter().all(|member| member.line.is_none()) {
+            return out;
+        }
+        match line(*func, &members, at) {
+            Some(line) => Known {
+                line: Some(line),
+                ..out
+            },
+            // some grow and some do not: look again in a second
+            None => out.within(at, at.saturating_add(SECOND)),
+        }
     }
+}
+
+/// The line along which the aggregate of numbers moves; None: it is none.
+fn line(func: Quantifier, members: &[Member], at: Nanos) -> Option<Linear> {
+    let lines: Vec<Linear> = members
+        .iter()
+        .filter_map(|member| match (&member.value, member.line) {
+            (Value::Number(_), Some(line)) => Some(line),
+            (Value::Number(number), None) => Some(Linear::still(*number)),
+            _ => None,
+        })
+        .collect();
+    let number = |line: &Linear| line.at(at);
+    let alike = lines.windows(2).all(|pair| pair[0].scale == pair[1].scale);
+    let extreme = match func {
+        // lines of one slope keep their order
+        Quantifier::Min if alike => lines.iter().min_by(|a, b| number(a).total_cmp(&number(b))),
+        Quantifier::Max if alike => lines.iter().max_by(|a, b| number(a).total_cmp(&number(b))),
+        Quantifier::Sum | Quantifier::Avg => {
+            let many = if func == Quantifier::Avg {
+                lines.len() as f64
+            } else {
+                1.0
+            };
+            return Some(Linear {
+                origin: at,
+                scale: lines.iter().map(|line| line.scale).sum::<f64>() / many,
+                add: exact_sum(lines.iter().map(number)) / many,
+            });
+        }
+        _ => None,
+    };
+    extreme.copied()
 }
 
 fn fold(func: Quantifier, members: &[Member]) -> Value {

@@ -45,9 +45,7 @@ impl<'a> Scope<'a> {
     fn next_event(&self, kind: EventKind, after: Nanos) -> Nanos {
         let next = if kind == EventKind::Heartbeat {
             let beats = self.device.heartbeats();
-            beats
-                .get(beats.partition_point(|t| *t <= after))
-                .copied()
+            beats.get(beats.partition_point(|t| *t <= after)).copied()
         } else {
             self.device
                 .events(kind)
@@ -110,8 +108,8 @@ impl<'a> Scope<'a> {
             }
             older => {
                 let since = older.as_ref().map_or(Nanos::MIN, gone);
-                let absent =
-                    Known::new(Value::Bool(negated), newest.since, newest.until).within(since, Nanos::MAX);
+                let absent = Known::new(Value::Bool(negated), newest.since, newest.until)
+                    .within(since, Nanos::MAX);
                 if negated {
                     self.seen_long_enough(event.event, absent, span, at)
                 } else {

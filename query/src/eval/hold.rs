@@ -93,11 +93,7 @@ impl Scope<'_> {
                     until,
                 )
             }
-            (None, None) => Known::new(
-                Value::Bool(true),
-                later(walked, span).min(at),
-                first_until,
-            ),
+            (None, None) => Known::new(Value::Bool(true), later(walked, span).min(at), first_until),
         };
         out.within(duration.since, duration.until)
     }

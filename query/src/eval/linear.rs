@@ -20,8 +20,20 @@ impl Linear {
         }
     }
 
+    /// A number that stands still.
+    pub fn still(number: f64) -> Linear {
+        Linear {
+            origin: 0,
+            scale: 0.0,
+            add: number,
+        }
+    }
+
     /// The value at an instant.
     pub fn at(&self, at: Nanos) -> f64 {
+        if self.scale == 0.0 {
+            return self.add;
+        }
         self.add + self.scale * ((at.saturating_sub(self.origin)) as f64 / SECOND as f64)
     }
 }

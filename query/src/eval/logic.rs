@@ -95,7 +95,7 @@ pub(super) fn arith(op: ArithOp, left: Known, right: Known, at: Nanos) -> Known 
     };
     let mut out = Known::new(value, since, until);
     if left.line.is_some() || right.line.is_some() {
-        match line(op, &left, &right) {
+        match line(op, &left, &right, at) {
             Some(line) if out.value != Value::Unknown => {
                 out.value = Value::Number(line.at(at));
                 out.line = Some(line);
@@ -122,11 +122,21 @@ fn number(op: ArithOp, a: f64, b: f64) -> Value {
 }
 
 /// The line of a sum or a multiple; None where it is no line.
-fn line(op: ArithOp, left: &Known, right: &Known) -> Option<Linear> {
+fn line(op: ArithOp, left: &Known, right: &Known, at: Nanos) -> Option<Linear> {
     let (Value::Number(a), Value::Number(b)) = (&left.value, &right.value) else {
         return None;
     };
     match (op, left.line, right.line) {
+        (ArithOp::Add, Some(first), Some(second)) => Some(Linear {
+            origin: at,
+            scale: first.scale + second.scale,
+            add: a + b,
+        }),
+        (ArithOp::Subtract, Some(first), Some(second)) => Some(Linear {
+            origin: at,
+            scale: first.scale - second.scale,
+            add: a - b,
+        }),
         (ArithOp::Add, Some(line), None) => Some(Linear {
             add: line.add + b,
             ..line
@@ -197,6 +207,7 @@ pub(super) fn call(
     function: Builtin,
     arguments: &[Known],
     hresult: fn(&str) -> Option<&'static str>,
+    at: Nanos,
 ) -> Known {
     let since = arguments
         .iter()
@@ -218,17 +229,52 @@ pub(super) fn call(
         (Builtin::Upper, Some(Value::Text(text))) => Value::Text(text.to_uppercase().into()),
         _ => Value::Unknown,
     };
-    let moving = arguments.iter().any(|a| a.line.is_some());
-    let until = if moving {
-        arguments
-            .iter()
-            .map(|a| a.since)
-            .max()
-            .unwrap_or(0)
-            .saturating_add(SECOND)
-            .min(until)
-    } else {
-        until
+    let out = Known::new(value, since, until);
+    match (arguments.first(), &out.value) {
+        (Some(argument), Value::Number(number)) => match argument.line {
+            Some(line) => follow(function, out.clone(), argument, *number, line, at),
+            None => out,
+        },
+        _ => out,
+    }
+}
+
+/// `abs` and `round` of a number that moves: as long as its sign, or what it rounds to, stays.
+fn follow(
+    function: Builtin,
+    out: Known,
+    argument: &Known,
+    number: f64,
+    line: Linear,
+    at: Nanos,
+) -> Known {
+    let Value::Number(now) = argument.value else {
+        return out;
     };
-    Known::new(value, since, until)
+    let when = |level: f64| at as f64 + (level - now) / line.scale * SECOND as f64;
+    let turn_at = |level: f64, (since, until), holds: &dyn Fn(f64) -> bool| {
+        turn(at, since, until, when(level), |t| holds(line.at(t)))
+    };
+    let bounds = (out.since, out.until);
+    if function == Builtin::Round {
+        let bounds = turn_at(number + 0.5, bounds, &|x| x.round() > number);
+        let (since, until) = turn_at(number - 0.5, bounds, &|x| x.round() < number);
+        return Known {
+            since,
+            until,
+            ..out
+        };
+    }
+    let sign = if now < 0.0 { -1.0 } else { 1.0 };
+    let (since, until) = turn_at(0.0, bounds, &|x| x < 0.0);
+    Known {
+        since,
+        until,
+        line: Some(Linear {
+            add: line.add * sign,
+            scale: line.scale * sign,
+            ..line
+        }),
+        ..out
+    }
 }

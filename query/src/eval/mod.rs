@@ -255,7 +255,7 @@ impl<'a> Scope<'a> {
             Node::Call(function, arguments) => {
                 let arguments: Vec<Known> =
                     arguments.iter().map(|a| self.eval(a, at, env)).collect();
-                logic::call(*function, &arguments, self.world.hresult)
+                logic::call(*function, &arguments, self.world.hresult, at)
             }
         }
     }

@@ -102,10 +102,20 @@ pub fn merge_boot(boots: &mut Events, seen: EventRecord, source: BootSource) -> 
         _ => None,
     };
     let id = id_of(&seen);
-    let same = boots.list.iter().position(|boot| match (id_of(boot), &id) {
-        (Some(known), Some(new)) => known == *new,
-        _ => (boot.time - seen.time).abs() <= SAME_BOOT,
-    });
+    let by_id = || {
+        boots
+            .list
+            .iter()
+            .position(|boot| id.is_some() && id_of(boot) == id)
+    };
+    let by_nearness = || {
+        let apart = |boot: &EventRecord| (boot.time - seen.time).abs();
+        let near = boots.list.iter().enumerate().filter(|(_, boot)| {
+            (id.is_none() || id_of(boot).is_none()) && apart(boot) <= SAME_BOOT
+        });
+        near.min_by_key(|(_, boot)| apart(boot)).map(|(at, _)| at)
+    };
+    let same = by_id().or_else(by_nearness);
     let Some(at) = same else {
         let number = seen.number;
         boots.insert(seen);

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, PLAIN_FAMILY};
 use crate::ir::{EventKind, FamilyId, SignalId};
 use smol_str::SmolStr;
-use storage::{ColumnId, Nanos, Row, TableId, TableKind};
+use storage::{ColumnId, DeviceId, Nanos, Row, TableId, TableKind};
 
 /// Names of the system tables and columns that a history reads.
 pub mod names {
@@ -155,6 +155,23 @@ impl Mapping {
                 _ => Target::Nothing,
             },
         };
+    }
+
+    /// The samples among rows that feed a signal of interest.
+    pub fn samples<'r>(
+        &'r self,
+        rows: &'r [Row],
+    ) -> impl Iterator<Item = (DeviceId, &'r SmolStr, SignalId, &'r storage::Value)> {
+        rows.iter().flat_map(move |row| {
+            let columns: &[ColumnTarget] = match self.target(row.table) {
+                Target::Samples { columns, .. } => columns,
+                _ => &[],
+            };
+            row.cells.iter().filter_map(move |(column, value)| {
+                let signal = columns.get(column.0 as usize)?.signal?;
+                Some((row.device, &row.instance, signal, value))
+            })
+        })
     }
 
     /// Whether these rows came by bulk import.

@@ -30,6 +30,11 @@ use storage::{Nanos, Row, SECOND};
 /// Reporting interval of a device that never stated one.
 pub const INTERVAL_DEFAULT: Nanos = 60 * SECOND;
 
+/// What the device said of a pending reboot stays whole for this long; of older, only the turns.
+const PENDING_WHOLE: Nanos = 48 * 3600 * SECOND;
+/// After how many samples that is looked after.
+const PENDING_THIN: usize = 256;
+
 /// A report as a mark on the time line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReportMark {
@@ -76,6 +81,8 @@ pub struct Changes {
     pub labels: bool,
     /// Signals with a new sample, each once.
     pub signals: Vec<SignalId>,
+    /// A boot became known, or its time did.
+    pub boots: bool,
     /// New events: kind, number, corrected time.
     pub events: Vec<(EventKind, u64, Nanos)>,
     /// The oldest corrected time at which something changed; [`Nanos::MAX`] when nothing did.
@@ -97,6 +104,9 @@ impl Changes {
         self.oldest = self.oldest.min(time);
     }
 }
+
+/// By rule, from when on it fired or no longer did.
+pub type FiringMarks = Vec<(RuleId, Vec<(Nanos, bool)>)>;
 
 /// Everything known of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -124,7 +134,7 @@ pub struct DeviceHistory {
     /// The earliest time that anything said of it has.
     oldest: Option<Nanos>,
     watches: Vec<WatchLog>,
-    firing: Vec<(RuleId, Vec<(Nanos, bool)>)>,
+    firing: FiringMarks,
 }
 
 impl DeviceHistory {
@@ -151,8 +161,6 @@ impl DeviceHistory {
         let (mut uptime, mut boot_id) = (None, None);
         let mut patches_changed: Vec<SmolStr> = Vec::new();
         let mut pending_changed = false;
-        let boots_before = self.boots.all().len();
-        let boot_times = self.boots.all().last().map(|b| b.time);
         for row in rows {
             let time = row.time.saturating_add(row.offset).min(arrival);
             self.note_oldest(time);
@@ -211,9 +219,13 @@ impl DeviceHistory {
                                 let before = self.pending_reboot.at(time, Nanos::MAX, None).value;
                                 let late =
                                     self.pending_reboot.newest().is_some_and(|s| s.time > time);
-                                if before != value || late {
-                                    self.pending_reboot.insert(time, arrival, value.clone());
-                                    pending_changed = true;
+                                // also what says nothing new: a late sample may come before it
+                                self.pending_reboot.insert(time, arrival, value.clone());
+                                pending_changed |= before != value || late;
+                                let kept = self.pending_reboot.samples().len();
+                                if kept.is_multiple_of(PENDING_THIN) {
+                                    self.pending_reboot
+                                        .thin(arrival.saturating_sub(PENDING_WHOLE));
                                 }
                             }
                             _ => {}
@@ -290,9 +302,7 @@ impl DeviceHistory {
         if let Some(time) = report {
             self.note_report(time, arrival, uptime, boot_id, mapping, &mut changes);
         }
-        let boots_changed = self.boots.all().len() != boots_before
-            || self.boots.all().last().map(|b| b.time) != boot_times;
-        if pending_changed || boots_changed {
+        if pending_changed || changes.boots {
             patches_changed = self.patch_keys(catalog);
         }
         patches_changed.sort();
@@ -402,6 +412,7 @@ impl DeviceHistory {
         changes.oldest = changes.oldest.min(record.time);
         let time = record.time;
         self.note_oldest(time);
+        changes.boots = true;
         let (number, new) = merge_boot(&mut self.boots, record, source);
         if new {
             changes.events.push((EventKind::Boot, number, time));
@@ -705,7 +716,10 @@ impl DeviceHistory {
         instances.filter_map(move |(key, instance)| {
             let first = match (hides, patch) {
                 (false, _) => Some(instance.first),
-                (true, true) => self.patch_steps(catalog, key, known).first().map(|s| s.time),
+                (true, true) => self
+                    .patch_steps(catalog, key, known)
+                    .first()
+                    .map(|s| s.time),
                 (true, false) => instance.first_known(known),
             };
             first.map(|first| (key, first))
@@ -793,7 +807,7 @@ impl DeviceHistory {
     }
 
     /// Forgets what belongs to a rule set: watch logs and firing marks.
-    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, Vec<(RuleId, Vec<(Nanos, bool)>)>) {
+    pub fn forget_rules(&mut self) -> (Vec<WatchLog>, FiringMarks) {
         (
             std::mem::take(&mut self.watches),
             std::mem::take(&mut self.firing),

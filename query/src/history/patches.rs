@@ -69,9 +69,7 @@ pub fn steps(
         }
     };
     for (at, (kind, event)) in events.iter().enumerate() {
-        let end = events[at + 1..]
-            .first()
-            .map_or(Nanos::MAX, |(_, e)| e.time);
+        let end = events[at + 1..].first().map_or(Nanos::MAX, |(_, e)| e.time);
         match *kind {
             "missing" => push(event.time, event.arrival, "missing", Value::Unknown),
             "staged" => push(event.time, event.arrival, "staged", Value::Unknown),

@@ -114,7 +114,9 @@ impl Series {
             };
             let same = self.samples[at].run == run;
             self.samples[at].run = run;
-            if same && at > from {
+            // samples of equal time share the one before them: all of them are to be mended
+            let more = self.samples.get(at + 1);
+            if same && at > from && more.is_none_or(|next| next.time > self.samples[at].time) {
                 break;
             }
         }
@@ -127,6 +129,17 @@ impl Series {
         for (time, arrival, value) in samples {
             self.insert(time, arrival, value);
         }
+    }
+
+    /// Forgets samples before `horizon` that only repeat the value before them (of a series that holds for
+    /// ever: it reads as it did).
+    pub fn thin(&mut self, horizon: Nanos) {
+        let mut before: Option<Value> = None;
+        self.samples.retain(|sample| {
+            let repeats = before.as_ref() == Some(&sample.value);
+            before = Some(sample.value.clone());
+            sample.time >= horizon || !repeats
+        });
     }
 
     /// Forgets samples before `horizon`, except the one that reads there.
@@ -182,14 +195,9 @@ impl Series {
                 until: next,
             };
         }
-        let mut since = if hidden || known < Nanos::MAX {
-            sample.time
-        } else {
-            sample.run
-        };
-        if let Some(floor) = floor {
-            since = since.max(floor);
-        }
+        // a run counts only when nothing in it is hidden
+        let whole = !hidden && known == Nanos::MAX && floor.is_none_or(|floor| sample.run >= floor);
+        let since = if whole { sample.run } else { sample.time };
         Reading {
             value: sample.value.clone(),
             since,

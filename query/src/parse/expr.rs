@@ -1,15 +1,13 @@
 //! Expressions, durations and messages. Each function is one line of the grammar.
 
+use super::part::{dur, over};
 use super::{Expect, Step, Tokens, nested, symbol, word};
-use crate::ast::{
-    Call, Dur, DurKind, Expr, Ident, Kind, Literal, Message, MessagePart, Over, Part, Path,
-};
+use crate::ast::{Call, Expr, Kind, Literal, Part, Path};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ArithOp, CompareOp};
-use crate::lex::{Piece, Tok};
+use crate::lex::Tok;
 use crate::limits::TREE_HEIGHT_MAX;
 use crate::span::Span;
-use crate::value::{Measure, Unit};
 use nom::Parser;
 use nom::multi::separated_list0;
 
@@ -337,7 +335,7 @@ fn misplaced_no(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     )
 }
 
-fn atom(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
+pub(super) fn atom(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     if let Some(found) = literal(input) {
         let rest = input.advance();
         if matches!(found, Literal::Number(..)) && rest.word() == Some("reports") {
@@ -399,32 +397,6 @@ fn call(input: Tokens<'_>) -> Step<'_, Box<Expr>> {
     )
 }
 
-fn over(input: Tokens<'_>) -> Step<'_, Option<Over>> {
-    if input.word() != Some("over") {
-        input.note(Expect::Exactly("over"));
-        return Ok((input, None));
-    }
-    let (rest, dur) = dur(input.advance())?;
-    let (rest, anchor) = match rest.word() {
-        Some(side @ ("before" | "after")) => {
-            let (after, time) = nested(rest.advance(), atom)?;
-            (after, Some((side == "after", time)))
-        }
-        _ => {
-            rest.note(Expect::Exactly("before"));
-            (rest, None)
-        }
-    };
-    Ok((
-        rest,
-        Some(Over {
-            dur,
-            anchor,
-            span: rest.since(input),
-        }),
-    ))
-}
-
 /// `path = name ["[" filter "]"] {"." name ["[" filter "]"]}`
 pub fn path(input: Tokens<'_>) -> Step<'_, Path> {
     let (mut rest, first) = part("an expression")(input)?;
@@ -468,89 +440,4 @@ pub fn event(input: Tokens<'_>) -> Step<'_, Path> {
         Err(nom::Err::Error(_)) => input.miss(Expect::Kind("the name of an event")),
         other => other,
     }
-}
-
-/// A duration: a literal, a param, or a number of reports.
-pub fn dur(input: Tokens<'_>) -> Step<'_, Dur> {
-    match &input.next().tok {
-        Tok::Number(number, unit) => {
-            let rest = input.advance();
-            let reports = *unit == Unit::PLAIN && matches!(rest.word(), Some("reports" | "report"));
-            if reports {
-                let rest = rest.advance();
-                let span = rest.since(input);
-                return Ok((
-                    rest,
-                    Dur {
-                        kind: DurKind::Reports(*number),
-                        span,
-                    },
-                ));
-            }
-            if *unit == Unit::DURATION {
-                let nanos = (number * 1e9).round() as i64;
-                return Ok((
-                    rest,
-                    Dur {
-                        kind: DurKind::Fixed(nanos),
-                        span: input.span(),
-                    },
-                ));
-            }
-            let word = input.span().of(input.ctx.source);
-            let mut error = Diagnostic::error(
-                "duration",
-                input.span(),
-                format!("`{word}` is not a duration"),
-                "expected a duration such as `5m`",
-            );
-            if unit.measure == Measure::Plain {
-                error = error.hint(format!("did you mean `{word}m` or `{word} reports`?"));
-            }
-            input.fatal(error)
-        }
-        Tok::Name(name) if !super::RESERVED.contains(&name.as_str()) => Ok((
-            input.advance(),
-            Dur {
-                kind: DurKind::Param(name.clone()),
-                span: input.span(),
-            },
-        )),
-        _ => input.miss(Expect::Kind("a duration such as `5m`")),
-    }
-}
-
-/// A literal duration, as nanoseconds.
-pub fn fixed(input: Tokens<'_>) -> Step<'_, i64> {
-    let (rest, found) = dur(input)?;
-    match found.kind {
-        DurKind::Fixed(nanos) => Ok((rest, nanos)),
-        _ => input.miss(Expect::Kind("a duration such as `5m`")),
-    }
-}
-
-/// A message; errors in its parts are reported and the part left out.
-pub fn message(input: Tokens<'_>) -> Step<'_, Message> {
-    let Tok::Message(pieces) = &input.next().tok else {
-        return input.miss(Expect::Kind("a text in double quotes"));
-    };
-    let parts = pieces
-        .iter()
-        .filter_map(|piece| match piece {
-            Piece::Text(text) => Some(MessagePart::Text(text.clone())),
-            Piece::Code(range) => super::code(input, *range).map(MessagePart::Expr),
-        })
-        .collect();
-    Ok((
-        input.advance(),
-        Message {
-            parts,
-            span: input.span(),
-        },
-    ))
-}
-
-/// `name {"," name}`
-pub fn names<'a>(kind: &'static str) -> impl Fn(Tokens<'a>) -> Step<'a, Vec<Ident>> {
-    move |input| nom::multi::separated_list1(symbol(","), super::name(kind)).parse(input)
 }

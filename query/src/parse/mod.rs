@@ -5,9 +5,13 @@
 //! possible at the furthest place reached. A failed statement is skipped up to the next line that starts one;
 //! all errors of a file come out of one pass.
 
+mod declare;
 pub mod expr;
+mod later;
+mod part;
 pub mod query;
 pub mod rule;
+mod watch;
 
 use crate::ast::{Ident, Statement};
 use crate::diagnostic::{Diagnostic, nearest};

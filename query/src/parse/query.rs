@@ -1,6 +1,7 @@
 //! Queries: a source, a time range, a filter, a pipe of stages.
 
-use super::expr::{dur, expr, path};
+use super::expr::{expr, path};
+use super::part::dur;
 use super::{Expect, Step, Tokens, name, symbol, text, word};
 use crate::ast::{Column, Query, Range, Stage};
 use crate::ir_query::Instant;

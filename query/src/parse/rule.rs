@@ -1,21 +1,18 @@
 //! Statements of a rule file. Clauses and options come in any order, each clause once, the action last.
 
-use super::expr::{dur, event, expr, fixed, literal, message, names};
+use super::declare::{event_statement, let_, param, signal};
+use super::expr::{event, expr};
+use super::later::{gate, maintenance, test};
+use super::part::{dur, message, names};
+use super::watch::watch;
 use super::{Expect, Step, Tokens, name, symbol, text, word};
-use crate::ast::{
-    Action, Ident, Literal, OptionKind, RuleStatement, Scope, SignalStatement, StatementKind,
-    TypeName, WatchStatement,
-};
-use crate::catalog::SignalKind;
+use crate::ast::{Action, OptionKind, RuleStatement, Scope, StatementKind};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{OnUnknown, Severity};
 use crate::lex::Tok;
 use crate::span::Span;
-use crate::value::{Measure, Type, Unit};
 use nom::Parser;
-use nom::multi::{separated_list0, separated_list1};
-use nom::sequence::preceded;
-use smol_str::SmolStr;
+use nom::multi::separated_list1;
 
 /// Words that start a statement.
 pub const STATEMENTS: [&str; 11] = [
@@ -73,171 +70,13 @@ pub fn skip(input: Tokens<'_>) -> Tokens<'_> {
     }
 }
 
-fn dotted(input: Tokens<'_>) -> Step<'_, Ident> {
-    let (rest, parts) = separated_list1(symbol("."), name("a name")).parse(input)?;
-    let names: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
-    Ok((
-        rest,
-        Ident {
-            text: names.join(".").into(),
-            span: rest.since(input),
-        },
-    ))
-}
-
-fn signal(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, signal) = name("the name of a signal")(input)?;
-    let (rest, member) = if rest.is_symbol("[") {
-        let (rest, key) = name("the name of the key")(rest.advance())?;
-        let (rest, _) = symbol("]")(rest)?;
-        let (rest, _) = symbol(".")(rest)?;
-        let (rest, field) = name("the name of a field")(rest)?;
-        (rest, Some((key, field)))
-    } else {
-        rest.note(Expect::Exactly("["));
-        (rest, None)
-    };
-    let kind = match rest.word() {
-        Some("gauge") => SignalKind::Gauge,
-        Some("counter") => SignalKind::Counter,
-        Some("state") => SignalKind::State,
-        _ => {
-            rest.note(Expect::Exactly("gauge"));
-            rest.note(Expect::Exactly("counter"));
-            return rest.miss(Expect::Exactly("state"));
-        }
-    };
-    let (rest, ty) = type_name(rest.advance())?;
-    let (rest, holds) = if rest.word() == Some("holds") {
-        let rest = rest.advance();
-        if rest.word() == Some("forever") {
-            (rest.advance(), Some(None))
-        } else {
-            rest.note(Expect::Exactly("forever"));
-            let (rest, nanos) = fixed(rest)?;
-            (rest, Some(Some(nanos)))
-        }
-    } else {
-        rest.note(Expect::Exactly("holds"));
-        (rest, None)
-    };
-    Ok((
-        rest,
-        StatementKind::Signal(SignalStatement {
-            name: signal,
-            member,
-            kind,
-            ty,
-            holds,
-        }),
-    ))
-}
-
-fn type_name(input: Tokens<'_>) -> Step<'_, TypeName> {
-    let number = |measure| {
-        Type::Number(Unit {
-            measure,
-            per_second: false,
-        })
-    };
-    let mut ty = match input.word() {
-        Some("number") => number(Measure::Plain),
-        Some("percent") => number(Measure::Percent),
-        Some("bytes") => number(Measure::Bytes),
-        Some("duration") => number(Measure::Duration),
-        Some("bool") => Type::Bool,
-        Some("text") => Type::Text,
-        Some("time") => Type::Time,
-        _ => {
-            for word in ["number", "percent", "bytes", "duration", "bool", "text"] {
-                input.note(Expect::Exactly(word));
-            }
-            return input.miss(Expect::Exactly("time"));
-        }
-    };
-    let mut rest = input.advance();
-    if let Type::Number(unit) = &mut ty
-        && rest.is_symbol("/")
-    {
-        rest = word("s")(rest.advance())?.0;
-        unit.per_second = true;
-    }
-    Ok((
-        rest,
-        TypeName {
-            ty,
-            span: rest.since(input),
-        },
-    ))
-}
-
-fn event_statement(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, name_) = dotted(input)?;
-    let (rest, _) = symbol("{")(rest)?;
-    let field = |input| (name("the name of a field"), type_name).parse(input);
-    let (rest, fields) = separated_list0(symbol(","), field).parse(rest)?;
-    let (rest, _) = symbol("}")(rest)?;
-    Ok((
-        rest,
-        StatementKind::Event {
-            name: name_,
-            fields,
-        },
-    ))
-}
-
-fn let_(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, name) = name("a name")(input)?;
-    let (rest, _) = symbol("=")(rest)?;
-    let (rest, value) = expr(rest)?;
-    Ok((rest, StatementKind::Let(name, value)))
-}
-
-/// A literal, perhaps negative.
-fn signed(input: Tokens<'_>) -> Step<'_, (Literal, Span)> {
-    let negative = input.is_symbol("-");
-    let at = if negative { input.advance() } else { input };
-    match literal(at) {
-        Some(Literal::Number(number, unit)) if negative => {
-            let rest = at.advance();
-            Ok((rest, (Literal::Number(-number, unit), rest.since(input))))
-        }
-        Some(found) if !negative => Ok((at.advance(), (found, at.span()))),
-        _ => at.miss(Expect::Kind("a literal such as `90%`")),
-    }
-}
-
-fn param(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, name_) = name("a name")(input)?;
-    let (rest, _) = symbol("=")(rest)?;
-    let (mut rest, default) = signed(rest)?;
-    let mut overrides = Vec::new();
-    loop {
-        let labelled =
-            rest.word().is_some() && matches!(rest.second().tok, Tok::Text(_) | Tok::Message(_));
-        if !labelled {
-            rest.note(Expect::Kind("a label and its text"));
-            break;
-        }
-        let (after, label) = name("the name of a label")(rest)?;
-        let (after, (value, _)) = text(after)?;
-        let (after, _) = symbol(":")(after)?;
-        let (after, literal) = signed(after)?;
-        overrides.push((label, value, literal));
-        rest = after;
-    }
-    Ok((
-        rest,
-        StatementKind::Param {
-            name: name_,
-            default,
-            overrides,
-        },
-    ))
-}
-
 /// Puts a clause into its place, or reports that it is there already.
-fn once<'a, T>(slot: &mut Option<T>, value: T, at: Tokens<'a>, rest: Tokens<'a>) -> Step<'a, ()> {
+pub(super) fn once<'a, T>(
+    slot: &mut Option<T>,
+    value: T,
+    at: Tokens<'a>,
+    rest: Tokens<'a>,
+) -> Step<'a, ()> {
     if slot.is_some() {
         return at.fatal(
             Diagnostic::error(
@@ -327,7 +166,7 @@ fn rule(input: Tokens<'_>) -> Step<'_, StatementKind> {
 }
 
 /// An option, if one starts here.
-fn option(input: Tokens<'_>) -> Step<'_, Option<OptionKind>> {
+pub(super) fn option(input: Tokens<'_>) -> Step<'_, Option<OptionKind>> {
     let rest = input.advance();
     let listed = |rest, kind| {
         let (rest, _) = names("a name")(rest)?;
@@ -376,7 +215,7 @@ fn hook(input: Tokens<'_>, kind: OptionKind) -> Step<'_, Option<OptionKind>> {
 }
 
 /// `alert severity text` or `log text`
-fn action(input: Tokens<'_>, options: Vec<(OptionKind, Span)>) -> Step<'_, Action> {
+pub(super) fn action(input: Tokens<'_>, options: Vec<(OptionKind, Span)>) -> Step<'_, Action> {
     let rest = input.advance();
     let (rest, severity) = match input.word() {
         Some("log") => (rest, None),
@@ -409,94 +248,6 @@ fn action(input: Tokens<'_>, options: Vec<(OptionKind, Span)>) -> Step<'_, Actio
             options,
         },
     ))
-}
-
-/// Outcomes of a watch.
-pub const OUTCOMES: [&str; 4] = ["done", "idle", "overdue", "unverified"];
-
-fn watch(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, name_) = name("the name of the watch")(input)?;
-    let (rest, _) = word("on")(rest)?;
-    let (rest, on) = separated_list1(symbol(","), event).parse(rest)?;
-    let (rest, _) = word("as")(rest)?;
-    let (mut rest, binder) = name("a name for the event")(rest)?;
-    let mut watch = WatchStatement {
-        name: name_,
-        on,
-        binder,
-        where_: None,
-        open: None,
-        ready: None,
-        down: None,
-        back: None,
-        verify: None,
-        cancel: None,
-        outcomes: Vec::new(),
-    };
-    let when = |rest| preceded(word("when"), expr).parse(rest);
-    let within = |rest| preceded(word("within"), dur).parse(rest);
-    loop {
-        let at = rest;
-        let next = rest.advance();
-        match rest.word() {
-            Some("where") => {
-                let (after, value) = expr(next)?;
-                (rest, ()) = once(&mut watch.where_, value, at, after)?;
-            }
-            Some("open") => {
-                let (after, value) = dur(next)?;
-                (rest, ()) = once(&mut watch.open, value, at, after)?;
-            }
-            Some("ready") => {
-                let (after, value) = when(next)?;
-                (rest, ()) = once(&mut watch.ready, value, at, after)?;
-            }
-            Some("down") => {
-                let (after, value) = when(next)?;
-                (rest, ()) = once(&mut watch.down, value, at, after)?;
-            }
-            Some("back") => {
-                let (after, value) = within(next)?;
-                (rest, ()) = once(&mut watch.back, value, at, after)?;
-            }
-            Some("verify") => {
-                let (after, value) = (within, expr).parse(next)?;
-                (rest, ()) = once(&mut watch.verify, value, at, after)?;
-            }
-            Some("cancel") => {
-                let (after, value) = preceded(word("on"), event).parse(next)?;
-                (rest, ()) = once(&mut watch.cancel, value, at, after)?;
-            }
-            Some(found) if OUTCOMES.contains(&found) => {
-                let outcome = Ident {
-                    text: SmolStr::new(found),
-                    span: at.span(),
-                };
-                let mut seen = watch
-                    .outcomes
-                    .iter()
-                    .any(|(o, _)| o.text == found)
-                    .then_some(());
-                (rest, ()) = once(&mut seen, (), at, next)?;
-                let mut options = Vec::new();
-                while let (after, Some(found)) = option(rest)? {
-                    options.push((found, after.since(rest)));
-                    rest = after;
-                }
-                let (after, action) = action(rest, options)?;
-                watch.outcomes.push((outcome, action));
-                rest = after;
-            }
-            _ => break,
-        }
-    }
-    for word in ["where", "open", "ready", "down", "back", "verify", "cancel"]
-        .iter()
-        .chain(&OUTCOMES)
-    {
-        rest.note(Expect::Exactly(word));
-    }
-    Ok((rest, StatementKind::Watch(Box::new(watch))))
 }
 
 fn suppress(input: Tokens<'_>) -> Step<'_, StatementKind> {
@@ -543,84 +294,5 @@ fn suppress(input: Tokens<'_>) -> Step<'_, StatementKind> {
                 "the rest of `suppress NAMES while EXPR max DURATION reason TEXT`",
             ))
         }
-    }
-}
-
-fn gate(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (rest, gate) = name("the name of the gate")(input)?;
-    let (rest, _) = word("by")(rest)?;
-    let (mut rest, _) = separated_list1(symbol(","), super::expr::path).parse(rest)?;
-    let (mut halt, mut advance) = (None, None);
-    while let Some(word @ ("halt" | "advance")) = rest.word() {
-        let (after, value) = expr(rest.advance())?;
-        let slot = if word == "halt" {
-            &mut halt
-        } else {
-            &mut advance
-        };
-        (rest, ()) = once(slot, value, rest, after)?;
-    }
-    if halt.is_none() || advance.is_none() {
-        rest.note(Expect::Exactly("halt"));
-        return rest.miss(Expect::Exactly("advance"));
-    }
-    Ok((rest, StatementKind::Gate(gate)))
-}
-
-fn maintenance(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    const WEEKDAYS: [&str; 7] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    let (rest, name_) = name("the name of the window")(input)?;
-    let (rest, _) = word("every")(rest)?;
-    let rest = match rest.word() {
-        Some("first" | "second" | "third" | "fourth" | "last") => rest.advance(),
-        _ => rest,
-    };
-    let day = rest.word().map(str::to_lowercase).unwrap_or_default();
-    if day != "day" && !WEEKDAYS.contains(&day.as_str()) {
-        return rest.miss(Expect::Kind("`day` or a weekday such as `tuesday`"));
-    }
-    let (rest, _) = word("at")(rest.advance())?;
-    let (rest, ()) = clock_digits(rest)?;
-    let (rest, _) = symbol(":")(rest)?;
-    let (rest, ()) = clock_digits(rest)?;
-    let (rest, _) = word("for")(rest)?;
-    let (mut rest, _) = dur(rest)?;
-    if rest.word() == Some("zone") {
-        rest = text(rest.advance())?.0;
-    }
-    if rest.word() == Some("where") {
-        rest = expr(rest.advance())?.0;
-    }
-    let (rest, _) = word("reason")(rest)?;
-    let (rest, _) = message(rest)?;
-    Ok((rest, StatementKind::Maintenance(name_)))
-}
-
-/// The steps of a test are read by the version that runs them; here they end where the next statement starts.
-fn test(input: Tokens<'_>) -> Step<'_, StatementKind> {
-    let (mut rest, (title, _)) = text(input)?;
-    loop {
-        let token = rest.next();
-        let starts =
-            token.indent == Some(0) && rest.word().is_some_and(|w| STATEMENTS.contains(&w));
-        if starts || token.tok == Tok::End {
-            return Ok((rest, StatementKind::Test(title)));
-        }
-        rest = rest.advance();
-    }
-}
-
-fn clock_digits(input: Tokens<'_>) -> Step<'_, ()> {
-    match input.next().tok {
-        Tok::Number(_, unit) if unit == Unit::PLAIN => Ok((input.advance(), ())),
-        _ => input.miss(Expect::Kind("a time of day such as `02:00`")),
     }
 }

@@ -11,7 +11,7 @@ use crate::ir::{
     Anchor, Dur, EventId, EventKind, EventMatch, Expr, FamilyId, Key, Node, ParamId, RuleId,
     SignalId,
 };
-use crate::ir::{Quantifier, WindowFunc};
+use crate::ir::{Builtin, Quantifier, WindowFunc};
 use crate::value::Value;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -126,6 +126,18 @@ impl Found<'_, '_> {
                 self.expr(right, env);
                 if moves(left, self.scope) || moves(right, self.scope) {
                     self.crossings(left, right, env);
+                }
+            }
+            Node::Call(Builtin::Abs, arguments) => {
+                for argument in arguments {
+                    self.expr(argument, env);
+                    if moves(argument, self.scope) {
+                        let zero = Expr {
+                            node: Node::Literal(Value::Number(0.0)),
+                            ..argument.clone()
+                        };
+                        self.crossings(argument, &zero, env);
+                    }
                 }
             }
             Node::At { value: _, time } => {

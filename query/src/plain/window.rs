@@ -11,7 +11,7 @@ use storage::{Nanos, SECOND};
 pub(super) const STEPLESS_MAX: Nanos = 3600 * SECOND;
 
 /// The window (from, to] at an instant; None when its anchor is unknown. What is later than the instant is
-/// not there yet.
+/// not there yet, but for `after T`: that only queries have, and they look at what followed a row.
 pub(super) fn frame(
     scope: &Scope<'_>,
     over: Dur,
@@ -36,7 +36,7 @@ pub(super) fn frame(
         }
         Anchor::Before(time) => {
             let end = instant(time)?;
-            (end.saturating_sub(span), end)
+            (end.saturating_sub(span), end.min(at))
         }
         Anchor::After(time) => {
             let start = instant(time)?;
@@ -46,7 +46,7 @@ pub(super) fn frame(
             )
         }
     };
-    Some((from, to.min(at)))
+    Some((from, to))
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one node")]

@@ -40,6 +40,8 @@ pub struct One {
     pub history: DeviceHistory,
     /// Rows of the source.
     pub own: Vec<StoredRow>,
+    /// When the first of it arrived, also by import.
+    pub first_arrival: Option<Nanos>,
     /// The ledger, when asked for.
     pub ledger: Vec<Decision>,
     /// Over which time.
@@ -139,6 +141,7 @@ impl<'a> Reader<'a> {
         let mut own = self.own.device(id)?;
         own.retain(|row| row.arrival <= self.window.known);
         let mut ledger = Vec::new();
+        let mut first_arrival = None;
         if self.needs.history {
             let past = self.past.device(id)?;
             device::fill(
@@ -148,7 +151,8 @@ impl<'a> Reader<'a> {
                 &self.mapping,
                 self.window.known,
             );
-            if history.known_since().is_none() && !past.is_empty() {
+            first_arrival = past.first().map(|row| row.arrival).filter(|first| *first <= self.window.known);
+            if first_arrival.is_none() && !past.is_empty() {
                 self.unheard += 1;
             }
             if self.needs.ledger {
@@ -159,6 +163,7 @@ impl<'a> Reader<'a> {
         Ok(One {
             history,
             own,
+            first_arrival,
             ledger,
             window: self.window,
             schema: schema.clone(),

@@ -204,7 +204,7 @@ impl One {
         emit: &mut Emit<'_>,
     ) -> Result<(), RunError> {
         let at = self.window.to;
-        let Some(first) = self.history.known_since().filter(|first| *first <= at) else {
+        let Some(first) = self.first_arrival.filter(|first| *first <= at) else {
             return Ok(());
         };
         let heard = self

@@ -51,37 +51,94 @@ const ROLES: [&str; 3] = ["A", "B", "sql"];
 fn fact(tape: &mut Tape<'_>, time: Nanos) -> Fact {
     let fields = |tape: &mut Tape<'_>| vec![("kb", text(tape.pick(&PATCHES)))];
     match tape.below(16) {
-        0 | 1 => Fact::Sample("device", "", "cpu", number(tape.pick(&[10.0, 50.0, 90.0, 95.5]))),
-        2 => Fact::Sample("device", "", "sent", number(tape.pick(&[100.0, 200.0, 350.0, 0.0]))),
+        0 | 1 => Fact::Sample(
+            "device",
+            "",
+            "cpu",
+            number(tape.pick(&[10.0, 50.0, 90.0, 95.5])),
+        ),
+        2 => Fact::Sample(
+            "device",
+            "",
+            "sent",
+            number(tape.pick(&[100.0, 200.0, 350.0, 0.0])),
+        ),
         3 => Fact::Sample("device", "", "pending_reboot", truth(tape.once_in(2))),
         4 => Fact::Sample("device", "", "mode", text(tape.pick(&["low", "high"]))),
-        5 | 6 => Fact::Sample("service", tape.pick(&SERVICES), "state", text(tape.pick(&["up", "down"]))),
-        7 => Fact::Sample("service", tape.pick(&SERVICES), "start", text(tape.pick(&["auto", "manual"]))),
-        8 => Fact::Sample("service", tape.pick(&SERVICES), "load", number(tape.pick(&[1.0, 2.0, 4.0]))),
-        9 => Fact::Sample("device", "", "uptime", number(tape.pick(&[10.0, 60.0, 600.0, 3600.0]))),
-        10 => Fact::Sample("device", "", "boot_id", text(tape.pick(&["b1", "b2", "b3"]))),
+        5 | 6 => Fact::Sample(
+            "service",
+            tape.pick(&SERVICES),
+            "state",
+            text(tape.pick(&["up", "down"])),
+        ),
+        7 => Fact::Sample(
+            "service",
+            tape.pick(&SERVICES),
+            "start",
+            text(tape.pick(&["auto", "manual"])),
+        ),
+        8 => Fact::Sample(
+            "service",
+            tape.pick(&SERVICES),
+            "load",
+            number(tape.pick(&[1.0, 2.0, 4.0])),
+        ),
+        9 => Fact::Sample(
+            "device",
+            "",
+            "uptime",
+            number(tape.pick(&[10.0, 60.0, 600.0, 3600.0])),
+        ),
+        10 => Fact::Sample(
+            "device",
+            "",
+            "boot_id",
+            text(tape.pick(&["b1", "b2", "b3"])),
+        ),
         11 => Fact::Label(tape.pick(&["role", "site"]), tape.pick(&ROLES)),
         12 => Fact::Interval(tape.pick(&[60.0, 30.0, 120.0])),
         13 => {
             let mut told = fields(tape);
-            let name = tape.pick(&["installed", "started", "missing", "staged", "failed", "removed", "scheduled"]);
+            let name = tape.pick(&[
+                "installed",
+                "started",
+                "missing",
+                "staged",
+                "failed",
+                "removed",
+                "scheduled",
+            ]);
             match name {
                 "installed" => told.push(("reboot_required", truth(tape.once_in(2)))),
                 "failed" => told.push(("code", text(tape.pick(&["0x1", "0x80240022"])))),
                 _ => {}
             }
-            let name = EVENT_OF.iter().find(|(short, _)| *short == name).map_or("login", |(_, long)| *long);
+            let name = EVENT_OF
+                .iter()
+                .find(|(short, _)| *short == name)
+                .map_or("login", |(_, long)| *long);
             Fact::Event(name, time - tape.pick(&[0, 0, 30, 60, 300]) * SECOND, told)
         }
         14 => match tape.below(3) {
             0 => Fact::Event("boot", time - tape.pick(&[0, 20, 90]) * SECOND, Vec::new()),
-            1 => Fact::Event("boot", time - tape.pick(&[0, 90]) * SECOND, vec![("boot_id", text(tape.pick(&["b2", "b3"])))]),
-            _ => Fact::Event("reboot.started", time, vec![("planned", truth(tape.once_in(2)))]),
+            1 => Fact::Event(
+                "boot",
+                time - tape.pick(&[0, 90]) * SECOND,
+                vec![("boot_id", text(tape.pick(&["b2", "b3"])))],
+            ),
+            _ => Fact::Event(
+                "reboot.started",
+                time,
+                vec![("planned", truth(tape.once_in(2)))],
+            ),
         },
         _ => Fact::Event(
             "login",
             time - tape.pick(&[0, 0, 30, 120]) * SECOND,
-            vec![("user", text(tape.pick(&SERVICES))), ("n", number(tape.below(4) as f64))],
+            vec![
+                ("user", text(tape.pick(&SERVICES))),
+                ("n", number(tape.below(4) as f64)),
+            ],
         ),
     }
 }
@@ -113,7 +170,11 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
         if tape.once_in(24) {
             facts.push(Fact::Imported);
         }
-        script.push_str(&format!("  tell {} about {}: {facts:?}\n", clock(arrival), clock(time)));
+        script.push_str(&format!(
+            "  tell {} about {}: {facts:?}\n",
+            clock(arrival),
+            clock(time)
+        ));
         told.tell(arrival, time, &facts);
     }
     let last = arrival;
@@ -127,12 +188,20 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
             phase: tape.pick(&[Open, Down, Verifying, Done, Overdue, Cancelled]),
             facts: RunFacts {
                 opened: decided - 60 * SECOND,
-                kbs: PATCHES[..tape.below(3)].iter().map(|kb| (*kb).into()).collect(),
+                kbs: PATCHES[..tape.below(3)]
+                    .iter()
+                    .map(|kb| (*kb).into())
+                    .collect(),
                 downtime: tape.once_in(2).then_some(90 * SECOND),
                 ..RunFacts::default()
             },
         };
-        script.push_str(&format!("  watch {:?} eff {} dec {}\n", step.phase, clock(step.effective), clock(decided)));
+        script.push_str(&format!(
+            "  watch {:?} eff {} dec {}\n",
+            step.phase,
+            clock(step.effective),
+            clock(decided)
+        ));
         told.device.watch_mut(WatchId(0)).push(step);
     }
     let mut fired = START;
@@ -166,7 +235,10 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
         },
     ];
     told.program.lets = vec![
-        Let { name: "offline".into(), value: no_reports(2.0) },
+        Let {
+            name: "offline".into(),
+            value: no_reports(2.0),
+        },
         Let {
             name: "all_up".into(),
             value: services(
@@ -175,14 +247,21 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
                 Some(equal(signal("service", Key::Slot(0), "state"), txt("up"))),
             ),
         },
-        Let { name: "mean".into(), value: over(WindowFunc::Avg, plain("cpu"), 300 * SECOND) },
+        Let {
+            name: "mean".into(),
+            value: over(WindowFunc::Avg, plain("cpu"), 300 * SECOND),
+        },
     ];
     told.stepped = !tape.once_in(4);
     (told, last, script)
 }
 
 fn no_reports(count: f64) -> Expr {
-    node(Node::Within { event: event("heartbeat"), duration: Dur::Reports(count), negated: true })
+    node(Node::Within {
+        event: event("heartbeat"),
+        duration: Dur::Reports(count),
+        negated: true,
+    })
 }
 
 /// A time as seconds after the start.
@@ -207,13 +286,22 @@ struct Place {
 
 impl Place {
     fn deeper(&self) -> Place {
-        Place { depth: self.depth.saturating_sub(1), ..self.clone() }
+        Place {
+            depth: self.depth.saturating_sub(1),
+            ..self.clone()
+        }
     }
     fn earlier(&self) -> Place {
-        Place { past: self.past.saturating_sub(1), ..self.deeper() }
+        Place {
+            past: self.past.saturating_sub(1),
+            ..self.deeper()
+        }
     }
     fn in_window(&self) -> Place {
-        Place { window: true, ..self.earlier() }
+        Place {
+            window: true,
+            ..self.earlier()
+        }
     }
     fn with_service(&self) -> Place {
         let mut inner = self.deeper();
@@ -232,9 +320,18 @@ impl Place {
 /// A random expression; with `bound`, a service is in instance slot 0 and a login in event slot 1.
 pub fn expression(tape: &mut Tape<'_>, bound: bool) -> Expr {
     let depth = 2 + tape.below(3);
-    let mut place = Place { depth, past: 2, ..Place::default() };
+    let mut place = Place {
+        depth,
+        past: 2,
+        ..Place::default()
+    };
     if bound {
-        place = Place { services: vec![0], logins: vec![1], next_slot: 2, ..place };
+        place = Place {
+            services: vec![0],
+            logins: vec![1],
+            next_slot: 2,
+            ..place
+        };
     }
     match tape.below(8) {
         0..=4 => truth_of(tape, &place),
@@ -261,7 +358,11 @@ fn duration(tape: &mut Tape<'_>) -> Dur {
 }
 
 fn window_duration(tape: &mut Tape<'_>) -> Dur {
-    if tape.once_in(6) { Dur::Fixed(2 * HOUR) } else { duration(tape) }
+    if tape.once_in(6) {
+        Dur::Fixed(2 * HOUR)
+    } else {
+        duration(tape)
+    }
 }
 
 fn anchor(tape: &mut Tape<'_>, place: &Place) -> Anchor {
@@ -273,17 +374,42 @@ fn anchor(tape: &mut Tape<'_>, place: &Place) -> Anchor {
 }
 
 fn event_of(tape: &mut Tape<'_>, place: &Place) -> EventMatch {
-    let plain = EventMatch { slot: place.next_slot, ..event("login") };
+    let plain = EventMatch {
+        slot: place.next_slot,
+        ..event("login")
+    };
     match tape.below(9) {
         0 | 1 => plain,
-        2 => EventMatch { event: kind("heartbeat"), ..plain },
-        3 => EventMatch { event: kind("boot"), ..plain },
-        4 => EventMatch { event: kind("patch.installed"), ..plain },
+        2 => EventMatch {
+            event: kind("heartbeat"),
+            ..plain
+        },
+        3 => EventMatch {
+            event: kind("boot"),
+            ..plain
+        },
+        4 => EventMatch {
+            event: kind("patch.installed"),
+            ..plain
+        },
         5 if place.depth > 0 => {
-            let filter = truth_of(tape, &Place { logins: Vec::new(), ..place.with_login() });
-            EventMatch { event: kind("heartbeat"), filter: Some(boxed(filter)), ..plain }
+            let filter = truth_of(
+                tape,
+                &Place {
+                    logins: Vec::new(),
+                    ..place.with_login()
+                },
+            );
+            EventMatch {
+                event: kind("heartbeat"),
+                filter: Some(boxed(filter)),
+                ..plain
+            }
         }
-        _ if place.depth > 0 => EventMatch { filter: Some(boxed(truth_of(tape, &place.with_login()))), ..plain },
+        _ if place.depth > 0 => EventMatch {
+            filter: Some(boxed(truth_of(tape, &place.with_login()))),
+            ..plain
+        },
         _ => plain,
     }
 }
@@ -346,13 +472,35 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
     let inner = place.deeper();
     match tape.below(26) {
         0 => plain("pending_reboot"),
-        1 => compare(number_of(tape, &inner), compare_op(tape), num(tape.pick(&[50.0, 0.0, 1.0, 2.0, 90.0, 100.0]))),
-        2 => compare(number_of(tape, &inner), compare_op(tape), number_of(tape, &inner)),
-        3 => compare(text_of(tape, &inner), tape.pick(&[CompareOp::Equal, CompareOp::NotEqual]), txt("up")),
-        4 => compare(text_of(tape, &inner), tape.pick(&[CompareOp::Equal, CompareOp::NotEqual]), text_of(tape, &inner)),
+        1 => compare(
+            number_of(tape, &inner),
+            compare_op(tape),
+            num(tape.pick(&[50.0, 0.0, 1.0, 2.0, 90.0, 100.0])),
+        ),
+        2 => compare(
+            number_of(tape, &inner),
+            compare_op(tape),
+            number_of(tape, &inner),
+        ),
+        3 => compare(
+            text_of(tape, &inner),
+            tape.pick(&[CompareOp::Equal, CompareOp::NotEqual]),
+            txt("up"),
+        ),
+        4 => compare(
+            text_of(tape, &inner),
+            tape.pick(&[CompareOp::Equal, CompareOp::NotEqual]),
+            text_of(tape, &inner),
+        ),
         5 => not(truth_of(tape, &inner)),
-        6 => node(Node::And(vec![truth_of(tape, &inner), truth_of(tape, &inner)])),
-        7 => node(Node::Or(vec![truth_of(tape, &inner), truth_of(tape, &inner)])),
+        6 => node(Node::And(vec![
+            truth_of(tape, &inner),
+            truth_of(tape, &inner),
+        ])),
+        7 => node(Node::Or(vec![
+            truth_of(tape, &inner),
+            truth_of(tape, &inner),
+        ])),
         8 => {
             let value = match tape.below(4) {
                 0 => truth_of(tape, &inner),
@@ -360,7 +508,10 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
                 2 => moving_of(tape, &inner),
                 _ => text_of(tape, &inner),
             };
-            node(Node::IsKnown { value: boxed(value), negated: tape.once_in(2) })
+            node(Node::IsKnown {
+                value: boxed(value),
+                negated: tape.once_in(2),
+            })
         }
         9 => node(Node::In {
             value: boxed(text_of(tape, &inner)),
@@ -368,8 +519,15 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
             negated: tape.once_in(2),
         }),
         10 => coalesce(truth_of(tape, &inner), truth_of(tape, &inner)),
-        11 => at(truth_of(tape, &place.earlier()), time_of(tape, &place.earlier())),
-        12 => compare(time_of(tape, &inner), compare_op(tape), time_of(tape, &inner)),
+        11 => at(
+            truth_of(tape, &place.earlier()),
+            time_of(tape, &place.earlier()),
+        ),
+        12 => compare(
+            time_of(tape, &inner),
+            compare_op(tape),
+            time_of(tape, &inner),
+        ),
         13 => node(Node::Matches {
             text: boxed(text_of(tape, &inner)),
             pattern: boxed(txt(tape.pick(&["u", "^d", "B"]))),
@@ -377,11 +535,20 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         }),
         14 => node(Node::Watch(WatchId(0), WatchField::Open)),
         15 => node(Node::Firing(RuleId(0))),
-        16 | 17 if place.past > 0 => {
-            node(Node::For { value: boxed(truth_of(tape, &place.earlier())), duration: duration(tape) })
-        }
-        18 => node(Node::Within { event: event_of(tape, place), duration: duration(tape), negated: false }),
-        19 => node(Node::Within { event: event_of(tape, place), duration: duration(tape), negated: true }),
+        16 | 17 if place.past > 0 => node(Node::For {
+            value: boxed(truth_of(tape, &place.earlier())),
+            duration: duration(tape),
+        }),
+        18 => node(Node::Within {
+            event: event_of(tape, place),
+            duration: duration(tape),
+            negated: false,
+        }),
+        19 => node(Node::Within {
+            event: event_of(tape, place),
+            duration: duration(tape),
+            negated: true,
+        }),
         20 | 21 => {
             let func = tape.pick(&[Quantifier::Any, Quantifier::Every]);
             quantify(tape, place, func, |tape, inner| Some(truth_of(tape, inner)))
@@ -391,7 +558,11 @@ fn truth_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
             compare(moving_of(tape, place), compare_op(tape), limit)
         }
         // no sums here: two numbers that grow alike would differ by rounding only
-        24 => compare(since_of(tape, &inner), compare_op(tape), since_of(tape, &inner)),
+        24 => compare(
+            since_of(tape, &inner),
+            compare_op(tape),
+            since_of(tape, &inner),
+        ),
         _ => node(Node::Let(LetId(tape.below(2) as u32))),
     }
 }
@@ -408,22 +579,53 @@ fn number_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
     match tape.below(16) {
         0 => plain("cpu"),
         1 => signal("service", key_of(tape, place), "load"),
-        2 => arith(number_of(tape, &inner), tape.pick(&[ArithOp::Add, ArithOp::Subtract, ArithOp::Multiply, ArithOp::Divide]), number_of(tape, &inner)),
+        2 => arith(
+            number_of(tape, &inner),
+            tape.pick(&[
+                ArithOp::Add,
+                ArithOp::Subtract,
+                ArithOp::Multiply,
+                ArithOp::Divide,
+            ]),
+            number_of(tape, &inner),
+        ),
         3 => node(Node::Param(ParamId(tape.below(2) as u32))),
         4 => coalesce(number_of(tape, &inner), number_of(tape, &inner)),
         5 | 6 | 7 if place.past > 0 => window_of(tape, place),
-        8 => node(Node::CountEvents { event: event_of(tape, place), over: window_duration(tape), anchor: anchor(tape, place) }),
-        9 => at(number_of(tape, &place.earlier()), time_of(tape, &place.earlier())),
+        8 => node(Node::CountEvents {
+            event: event_of(tape, place),
+            over: window_duration(tape),
+            anchor: anchor(tape, place),
+        }),
+        9 => at(
+            number_of(tape, &place.earlier()),
+            time_of(tape, &place.earlier()),
+        ),
         10 => match tape.below(3) {
             0 => quantify(tape, place, Quantifier::Count, |_, _| None),
-            1 => quantify(tape, place, Quantifier::Count, |tape, inner| Some(truth_of(tape, inner))),
-            _ => quantify(tape, place, Quantifier::Share, |tape, inner| Some(truth_of(tape, inner))),
+            1 => quantify(tape, place, Quantifier::Count, |tape, inner| {
+                Some(truth_of(tape, inner))
+            }),
+            _ => quantify(tape, place, Quantifier::Share, |tape, inner| {
+                Some(truth_of(tape, inner))
+            }),
         },
         11 => {
-            let func = tape.pick(&[Quantifier::Max, Quantifier::Min, Quantifier::Avg, Quantifier::Sum]);
-            quantify(tape, place, func, |tape, inner| Some(number_of(tape, inner)))
+            let func = tape.pick(&[
+                Quantifier::Max,
+                Quantifier::Min,
+                Quantifier::Avg,
+                Quantifier::Sum,
+            ]);
+            quantify(tape, place, func, |tape, inner| {
+                Some(number_of(tape, inner))
+            })
         }
-        12 => arith(time_of(tape, &inner), ArithOp::Subtract, time_of(tape, &inner)),
+        12 => arith(
+            time_of(tape, &inner),
+            ArithOp::Subtract,
+            time_of(tape, &inner),
+        ),
         13 => last(event_of(tape, place), "n"),
         14 => match tape.below(3) {
             0 => node(Node::Negate(boxed(number_of(tape, &inner)))),
@@ -436,7 +638,21 @@ fn number_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
 
 fn window_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
     use WindowFunc::*;
-    let func = tape.pick(&[Avg, Changes, Count, Rate, Delta, Min, Max, Sum, First, Last, Percentile(0.5), Percentile(0.95), Stddev]);
+    let func = tape.pick(&[
+        Avg,
+        Changes,
+        Count,
+        Rate,
+        Delta,
+        Min,
+        Max,
+        Sum,
+        First,
+        Last,
+        Percentile(0.5),
+        Percentile(0.95),
+        Stddev,
+    ]);
     let inner = place.in_window();
     let mut counter = false;
     let value = match func {
@@ -448,7 +664,13 @@ fn window_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         }
         _ => number_of(tape, &inner),
     };
-    node(Node::Window { func, value: boxed(value), over: window_duration(tape), anchor: anchor(tape, place), counter })
+    node(Node::Window {
+        func,
+        value: boxed(value),
+        over: window_duration(tape),
+        anchor: anchor(tape, place),
+        counter,
+    })
 }
 
 fn since_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
@@ -466,7 +688,20 @@ fn moving_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         4 => arith(base, ArithOp::Add, num(tape.pick(&[30.0, 60.0]))),
         5 => arith(num(tape.pick(&[300.0, 60.0])), ArithOp::Subtract, base),
         6 => arith(base, ArithOp::Multiply, num(tape.pick(&[2.0, 0.5, -1.0]))),
-        7 => coalesce(base, num(45.0)),
+        7 => match tape.below(3) {
+            0 => coalesce(base, num(45.0)),
+            1 => node(Node::Call(Builtin::Round, vec![base])),
+            _ => node(Node::Call(
+                Builtin::Abs,
+                vec![arith(num(90.0), ArithOp::Subtract, base)],
+            )),
+        },
+        3 if place.past > 0 => {
+            let func = tape.pick(&[Quantifier::Max, Quantifier::Min]);
+            quantify(tape, place, func, |tape, inner| {
+                Some(since(truth_of(tape, &inner.earlier())))
+            })
+        }
         _ => base,
     }
 }
@@ -482,7 +717,10 @@ fn text_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         6 if !place.logins.is_empty() => field(tape.pick(&place.logins), "user"),
         5..=7 => node(Node::Watch(WatchId(0), WatchField::Phase)),
         8 => coalesce(text_of(tape, &inner), text_of(tape, &inner)),
-        9 => at(text_of(tape, &place.earlier()), time_of(tape, &place.earlier())),
+        9 => at(
+            text_of(tape, &place.earlier()),
+            time_of(tape, &place.earlier()),
+        ),
         10 => last(event_of(tape, place), "user"),
         _ => node(Node::Call(Builtin::Upper, vec![text_of(tape, &inner)])),
     }
@@ -494,18 +732,35 @@ fn time_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         1 => node(Node::Watch(WatchId(0), WatchField::Opened)),
         2 if !place.logins.is_empty() => field(tape.pick(&place.logins), "time"),
         2 | 3 => patch(tape.pick(&PATCHES), "since"),
-        4 => arith(time_of(tape, &place.deeper()), tape.pick(&[ArithOp::Add, ArithOp::Subtract]), num(60.0)),
-        5 => coalesce(time_of(tape, &place.deeper()), time_of(tape, &place.deeper())),
+        4 => arith(
+            time_of(tape, &place.deeper()),
+            tape.pick(&[ArithOp::Add, ArithOp::Subtract]),
+            num(60.0),
+        ),
+        5 => coalesce(
+            time_of(tape, &place.deeper()),
+            time_of(tape, &place.deeper()),
+        ),
         _ => last(event_of(tape, place), "time"),
     }
 }
 
 fn list_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
     match tape.below(if place.depth == 0 { 3 } else { 5 }) {
-        0 => node(Node::Literal(Value::List(["A", "C", "up"].map(|t| Value::Text(t.into())).to_vec().into()))),
+        0 => node(Node::Literal(Value::List(
+            ["A", "C", "up"]
+                .map(|t| Value::Text(t.into()))
+                .to_vec()
+                .into(),
+        ))),
         1 => node(Node::Watch(WatchId(0), WatchField::Kbs)),
         2 => node(Node::ListOf(vec![txt("B"), label("role")])),
-        3 => node(Node::ListOf(vec![text_of(tape, &place.deeper()), txt("down")])),
-        _ => quantify(tape, place, Quantifier::List, |tape, inner| Some(truth_of(tape, inner))),
+        3 => node(Node::ListOf(vec![
+            text_of(tape, &place.deeper()),
+            txt("down"),
+        ])),
+        _ => quantify(tape, place, Quantifier::List, |tape, inner| {
+            Some(truth_of(tape, inner))
+        }),
     }
 }

@@ -1,8 +1,14 @@
 //! A small catalogue, a device to tell things, and short words for building expressions: what the tests
 //! of the evaluators share.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its part; tests may panic"
+)]
 
-use query::catalog::{Catalog, EventDecl, FamilyDecl, PATCH_FAMILY, PLAIN_FAMILY, SignalDecl, SignalKind};
+use query::catalog::{
+    Catalog, EventDecl, FamilyDecl, PATCH_FAMILY, PLAIN_FAMILY, SignalDecl, SignalKind,
+};
 use query::eval::{Env, Known, Scope, World};
 use query::history::{Changes, DeviceHistory, Interest, Mapping};
 use query::ir::*;
@@ -79,18 +85,40 @@ fn signals() -> Vec<(&'static str, &'static str, SignalKind, Option<Nanos>)> {
 /// The catalogue of the tests.
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
-    for (name, key) in [(PLAIN_FAMILY, ""), ("service", "name"), (PATCH_FAMILY, "kb")] {
-        catalog.families.push(FamilyDecl { name: name.into(), key: key.into() });
+    for (name, key) in [
+        (PLAIN_FAMILY, ""),
+        ("service", "name"),
+        (PATCH_FAMILY, "kb"),
+    ] {
+        catalog.families.push(FamilyDecl {
+            name: name.into(),
+            key: key.into(),
+        });
     }
     for (family, field, kind, holds) in signals() {
         let family = catalog.family(family).unwrap();
-        catalog.signals.push(SignalDecl { family, field: field.into(), kind, ty: Type::Any, holds, declared: true });
+        catalog.signals.push(SignalDecl {
+            family,
+            field: field.into(),
+            kind,
+            ty: Type::Any,
+            holds,
+            declared: true,
+        });
     }
     for (name, fields) in EVENTS {
-        let fields = fields.iter().map(|field| (SmolStr::new(field), Type::Any)).collect();
-        catalog.events.push(EventDecl { name: name.into(), fields });
+        let fields = fields
+            .iter()
+            .map(|field| (SmolStr::new(field), Type::Any))
+            .collect();
+        catalog.events.push(EventDecl {
+            name: name.into(),
+            fields,
+        });
     }
-    catalog.labels = ["client", "device", "role", "site"].map(SmolStr::new).to_vec();
+    catalog.labels = ["client", "device", "role", "site"]
+        .map(SmolStr::new)
+        .to_vec();
     catalog
 }
 
@@ -109,20 +137,39 @@ pub struct Told {
 
 impl Default for Told {
     fn default() -> Told {
-        let program = Program { catalog: catalog(), ..Program::default() };
+        let program = Program {
+            catalog: catalog(),
+            ..Program::default()
+        };
         let mut mapping = Mapping::new(Interest::everything(&program.catalog));
         for (table, (kind, name, columns)) in tables().into_iter().enumerate() {
-            mapping.learn(&program.catalog, TableId(table as u32), kind, name, columns.into_iter());
+            mapping.learn(
+                &program.catalog,
+                TableId(table as u32),
+                kind,
+                name,
+                columns.into_iter(),
+            );
         }
         let device = DeviceHistory::new("acme".into(), "srv-01".into());
-        Told { program, device, outages: Vec::new(), stepped: true, mapping }
+        Told {
+            program,
+            device,
+            outages: Vec::new(),
+            stepped: true,
+            mapping,
+        }
     }
 }
 
 fn tables() -> Vec<(TableKind, &'static str, Vec<&'static str>)> {
     let mut tables = Vec::new();
     for family in [PLAIN_FAMILY, "service"] {
-        let columns = signals().iter().filter(|s| s.0 == family).map(|s| s.1).collect();
+        let columns = signals()
+            .iter()
+            .filter(|s| s.0 == family)
+            .map(|s| s.1)
+            .collect();
         tables.push((TableKind::Signals, family, columns));
     }
     for (name, fields) in EVENTS {
@@ -134,17 +181,26 @@ fn tables() -> Vec<(TableKind, &'static str, Vec<&'static str>)> {
     tables
 }
 
-fn row(
-    table: &str,
-    instance: &str,
-    time: Nanos,
-    cells: &[(&str, storage::Value)],
-) -> Row {
+fn row(table: &str, instance: &str, time: Nanos, cells: &[(&str, storage::Value)]) -> Row {
     let tables = tables();
-    let at = tables.iter().position(|(_, name, _)| *name == table).unwrap();
-    let column = |name: &str| ColumnId(tables[at].2.iter().position(|c| *c == name).unwrap() as u32);
-    let cells = cells.iter().map(|(name, value)| (column(name), value.clone())).collect();
-    Row { table: TableId(at as u32), device: DeviceId(1), instance: instance.into(), time, offset: 0, cells }
+    let at = tables
+        .iter()
+        .position(|(_, name, _)| *name == table)
+        .unwrap();
+    let column =
+        |name: &str| ColumnId(tables[at].2.iter().position(|c| *c == name).unwrap() as u32);
+    let cells = cells
+        .iter()
+        .map(|(name, value)| (column(name), value.clone()))
+        .collect();
+    Row {
+        table: TableId(at as u32),
+        device: DeviceId(1),
+        instance: instance.into(),
+        time,
+        offset: 0,
+        cells,
+    }
 }
 
 impl Told {
@@ -158,13 +214,16 @@ impl Told {
                     rows.push(row(family, key, time, &[(field, value.clone())]));
                 }
                 Fact::Event(name, time, fields) => rows.push(row(name, "", *time, fields)),
-                Fact::Label(label, value) => rows.push(row("label", label, time, &[("text", text(value))])),
+                Fact::Label(label, value) => {
+                    rows.push(row("label", label, time, &[("text", text(value))]))
+                }
                 Fact::Interval(seconds) => report.push(("interval", number(*seconds))),
                 Fact::Imported => report.push(("imported", truth(true))),
             }
         }
         rows.insert(0, row("report", "", time, &report));
-        self.device.apply(&self.program.catalog, &self.mapping, &rows, arrival)
+        self.device
+            .apply(&self.program.catalog, &self.mapping, &rows, arrival)
     }
 
     /// The scope that sees everything.
@@ -191,8 +250,18 @@ impl Told {
     /// Both evaluators say this of the expression at the instant.
     #[track_caller]
     pub fn check(&self, expr: &Expr, at: Nanos, expected: Value) {
-        assert_eq!(self.plain(expr, at), expected, "plain, {} at {at}", show(expr));
-        assert_eq!(self.fast(expr, at).value, expected, "fast, {} at {at}", show(expr));
+        assert_eq!(
+            self.plain(expr, at),
+            expected,
+            "plain, {} at {at}",
+            show(expr)
+        );
+        assert_eq!(
+            self.fast(expr, at).value,
+            expected,
+            "fast, {} at {at}",
+            show(expr)
+        );
     }
 }
 
@@ -200,7 +269,11 @@ impl Told {
 
 /// An expression of this node.
 pub fn node(node: Node) -> Expr {
-    Expr { node, ty: Type::Number(Unit::default()), span: Span::default() }
+    Expr {
+        node,
+        ty: Type::Number(Unit::default()),
+        span: Span::default(),
+    }
 }
 fn boxed(expr: Expr) -> Box<Expr> {
     Box::new(expr)
@@ -248,7 +321,11 @@ pub fn not(value: Expr) -> Expr {
 }
 /// A comparison.
 pub fn compare(left: Expr, op: CompareOp, right: Expr) -> Expr {
-    node(Node::Compare { op, left: boxed(left), right: boxed(right) })
+    node(Node::Compare {
+        op,
+        left: boxed(left),
+        right: boxed(right),
+    })
 }
 /// `a = b`
 pub fn equal(left: Expr, right: Expr) -> Expr {
@@ -260,11 +337,18 @@ pub fn greater(left: Expr, right: Expr) -> Expr {
 }
 /// Arithmetic.
 pub fn arith(left: Expr, op: ArithOp, right: Expr) -> Expr {
-    node(Node::Arith { op, left: boxed(left), right: boxed(right) })
+    node(Node::Arith {
+        op,
+        left: boxed(left),
+        right: boxed(right),
+    })
 }
 /// `x is known`
 pub fn known(value: Expr) -> Expr {
-    node(Node::IsKnown { value: boxed(value), negated: false })
+    node(Node::IsKnown {
+        value: boxed(value),
+        negated: false,
+    })
 }
 /// `x ?? y`
 pub fn coalesce(first: Expr, second: Expr) -> Expr {
@@ -272,11 +356,17 @@ pub fn coalesce(first: Expr, second: Expr) -> Expr {
 }
 /// `x at T`
 pub fn at(value: Expr, time: Expr) -> Expr {
-    node(Node::At { value: boxed(value), time: boxed(time) })
+    node(Node::At {
+        value: boxed(value),
+        time: boxed(time),
+    })
 }
 /// `E for D`
 pub fn hold(value: Expr, duration: Nanos) -> Expr {
-    node(Node::For { value: boxed(value), duration: Dur::Fixed(duration) })
+    node(Node::For {
+        value: boxed(value),
+        duration: Dur::Fixed(duration),
+    })
 }
 /// The kind of an event by name.
 pub fn kind(name: &str) -> EventKind {
@@ -288,28 +378,51 @@ pub fn kind(name: &str) -> EventKind {
 }
 /// An event, of any kind, unfiltered.
 pub fn event(name: &str) -> EventMatch {
-    EventMatch { event: kind(name), filter: None, slot: 0 }
+    EventMatch {
+        event: kind(name),
+        filter: None,
+        slot: 0,
+    }
 }
 /// An event that passes a filter, which sees it in slot 0.
 pub fn event_where(name: &str, filter: Expr) -> EventMatch {
-    EventMatch { filter: Some(boxed(filter)), ..event(name) }
+    EventMatch {
+        filter: Some(boxed(filter)),
+        ..event(name)
+    }
 }
 /// Field of the event in a slot.
 pub fn field(slot: u8, name: &str) -> Expr {
-    let field = if name == "time" { EventField::Time } else { EventField::Named(name.into()) };
+    let field = if name == "time" {
+        EventField::Time
+    } else {
+        EventField::Named(name.into())
+    };
     node(Node::Event { slot, field })
 }
 /// `EV within D`
 pub fn within(event: EventMatch, duration: Nanos) -> Expr {
-    node(Node::Within { event, duration: Dur::Fixed(duration), negated: false })
+    node(Node::Within {
+        event,
+        duration: Dur::Fixed(duration),
+        negated: false,
+    })
 }
 /// `no EV within D`
 pub fn no_within(event: EventMatch, duration: Nanos) -> Expr {
-    node(Node::Within { event, duration: Dur::Fixed(duration), negated: true })
+    node(Node::Within {
+        event,
+        duration: Dur::Fixed(duration),
+        negated: true,
+    })
 }
 /// `last(EV).f`
 pub fn last(event: EventMatch, name: &str) -> Expr {
-    let field = if name == "time" { EventField::Time } else { EventField::Named(name.into()) };
+    let field = if name == "time" {
+        EventField::Time
+    } else {
+        EventField::Named(name.into())
+    };
     node(Node::LastEvent { event, field })
 }
 /// `f(x over D)`
@@ -318,11 +431,21 @@ pub fn over(func: WindowFunc, value: Expr, over: Nanos) -> Expr {
 }
 /// `f(x over D …)`
 pub fn window(func: WindowFunc, value: Expr, over: Nanos, anchor: Anchor, counter: bool) -> Expr {
-    node(Node::Window { func, value: boxed(value), over: Dur::Fixed(over), anchor, counter })
+    node(Node::Window {
+        func,
+        value: boxed(value),
+        over: Dur::Fixed(over),
+        anchor,
+        counter,
+    })
 }
 /// `count(EV over D)`
 pub fn count(event: EventMatch, over: Nanos) -> Expr {
-    node(Node::CountEvents { event, over: Dur::Fixed(over), anchor: Anchor::Now })
+    node(Node::CountEvents {
+        event,
+        over: Dur::Fixed(over),
+        anchor: Anchor::Now,
+    })
 }
 /// `since(E)`
 pub fn since(value: Expr) -> Expr {
@@ -333,10 +456,23 @@ pub fn services(func: Quantifier, filter: Option<Expr>, value: Option<Expr>) -> 
     family("service", func, filter, value, None)
 }
 /// An aggregate over a family, with the instance in slot 0.
-pub fn family(name: &str, func: Quantifier, filter: Option<Expr>, value: Option<Expr>, listed: Option<Expr>) -> Expr {
+pub fn family(
+    name: &str,
+    func: Quantifier,
+    filter: Option<Expr>,
+    value: Option<Expr>,
+    listed: Option<Expr>,
+) -> Expr {
     let family = catalog().family(name).unwrap();
     let part = |part: Option<Expr>| part.map(boxed);
-    node(Node::Quantify { func, family, slot: 0, filter: part(filter), value: part(value), listed: part(listed) })
+    node(Node::Quantify {
+        func,
+        family,
+        slot: 0,
+        filter: part(filter),
+        value: part(value),
+        listed: part(listed),
+    })
 }
 
 // ---- printing
@@ -352,7 +488,12 @@ fn name_of(kind: EventKind) -> String {
 fn show_event(event: &EventMatch) -> String {
     match &event.filter {
         None => name_of(event.event),
-        Some(filter) => format!("{}[{} slot {}]", name_of(event.event), show(filter), event.slot),
+        Some(filter) => format!(
+            "{}[{} slot {}]",
+            name_of(event.event),
+            show(filter),
+            event.slot
+        ),
     }
 }
 
@@ -399,30 +540,67 @@ pub fn show(expr: &Expr) -> String {
         Node::Or(items) => format!("({})", list(items, " or ")),
         Node::Compare { op, left, right } => format!("({} {op:?} {})", show(left), show(right)),
         Node::Matches { text, pattern, .. } => format!("({} ~ {})", show(text), show(pattern)),
-        Node::In { value, list, negated } => format!("({} in({negated}) {})", show(value), show(list)),
+        Node::In {
+            value,
+            list,
+            negated,
+        } => format!("({} in({negated}) {})", show(value), show(list)),
         Node::IsKnown { value, negated } => format!("({} is known({negated}))", show(value)),
         Node::Arith { op, left, right } => format!("({} {op:?} {})", show(left), show(right)),
         Node::Negate(value) => format!("-({})", show(value)),
         Node::Coalesce(first, second) => format!("({} ?? {})", show(first), show(second)),
         Node::At { value, time } => format!("({} at {})", show(value), show(time)),
-        Node::For { value, duration } => format!("({} for {})", show(value), show_duration(duration)),
-        Node::Within { event, duration, negated } => {
-            format!("({}{} within {})", if *negated { "no " } else { "" }, show_event(event), show_duration(duration))
+        Node::For { value, duration } => {
+            format!("({} for {})", show(value), show_duration(duration))
         }
-        Node::Window { func, value, over, anchor, counter } => format!(
+        Node::Within {
+            event,
+            duration,
+            negated,
+        } => {
+            format!(
+                "({}{} within {})",
+                if *negated { "no " } else { "" },
+                show_event(event),
+                show_duration(duration)
+            )
+        }
+        Node::Window {
+            func,
+            value,
+            over,
+            anchor,
+            counter,
+        } => format!(
             "{func:?}{}({} over {}{})",
             if *counter { "#" } else { "" },
             show(value),
             show_duration(over),
             show_anchor(anchor)
         ),
-        Node::CountEvents { event, over, anchor } => {
-            format!("count({} over {}{})", show_event(event), show_duration(over), show_anchor(anchor))
+        Node::CountEvents {
+            event,
+            over,
+            anchor,
+        } => {
+            format!(
+                "count({} over {}{})",
+                show_event(event),
+                show_duration(over),
+                show_anchor(anchor)
+            )
         }
         Node::Since(value) => format!("since({})", show(value)),
         Node::SinceEvent(event) => format!("since({})", show_event(event)),
         Node::LastEvent { event, field } => format!("last({}).{field:?}", show_event(event)),
-        Node::Quantify { func, family, slot, filter, value, listed } => format!(
+        Node::Quantify {
+            func,
+            family,
+            slot,
+            filter,
+            value,
+            listed,
+        } => format!(
             "{func:?}(family{}[{}] slot {slot}: {}; listed {})",
             family.0,
             filter.as_ref().map_or(String::new(), |e| show(e)),

@@ -51,24 +51,32 @@ pub(crate) fn put(out: &mut Vec<u8>, values: &[f64]) {
 
 /// The power of ten that makes every value an integer, and the integers.
 fn scale(values: &[f64]) -> Option<(usize, Vec<i64>)> {
+    let mut all = Vec::with_capacity(values.len());
     let mut power = 0;
-    for &value in values {
-        while scaled(value, power).is_none() {
-            power += 1;
-            if power == POWERS.len() {
-                return None;
+    // Starts over with a greater power at most as often as there are powers.
+    while let Some(&value) = values.get(all.len()) {
+        match scaled(value, power) {
+            Some(integer) => all.push(integer),
+            None => {
+                power = (power + 1..POWERS.len()).find(|&p| scaled(value, p).is_some())?;
+                all.clear();
             }
         }
     }
-    let all: Option<Vec<i64>> = values.iter().map(|&v| scaled(v, power)).collect();
-    Some((power, all?))
+    Some((power, all))
 }
 
 #[inline]
 fn scaled(value: f64, power: usize) -> Option<i64> {
-    let product = (value * POWERS[power]).round();
+    let product = match power {
+        0 => value,
+        _ => (value * POWERS[power]).round(),
+    };
     let integer = product as i64;
-    let back = integer as f64 / POWERS[power];
+    let back = match power {
+        0 => integer as f64,
+        _ => integer as f64 / POWERS[power],
+    };
     (product.abs() < SCALED_MAX && back.to_bits() == value.to_bits()).then_some(integer)
 }
 

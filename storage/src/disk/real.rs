@@ -148,7 +148,7 @@ impl DiskFile for RealFile {
 
 /// Reserves space where the file system has no call for it.
 fn fill_with_zeros(file: &File, length: u64) -> io::Result<()> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut end = file.metadata()?.len();
     while end < length {
         let some = (length - end).min(ZEROS.len() as u64) as usize;

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::content::{Change, Random, SimContent, put};
 use super::{Disk, DiskFile};
 
-/// The size that a disk writes whole or not at all.
-const SECTOR_BYTES: u64 = 512;
+mod content;
 
 /// What goes wrong, and when. Steps count operations that change the disk: creating, writing,
 /// syncing, cutting, allocating, renaming, removing and syncing the folder.
@@ -56,21 +56,6 @@ struct State {
 struct NameChange {
     remove: Option<String>,
     add: Option<(String, usize)>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct SimContent {
-    live: Vec<u8>,
-    /// What of `live` counts against the capacity.
-    allocated: u64,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Write(u64, Vec<u8>),
-    Length(u64),
 }
 
 impl SimDisk {
@@ -198,49 +183,6 @@ impl NameChange {
             names.insert(name.clone(), *file);
         }
     }
-}
-
-impl SimContent {
-    /// The durable bytes with a random part of what was not synced.
-    fn after_loss(&self, random: &mut Random) -> Vec<u8> {
-        let mut found = self.durable.clone();
-        for change in &self.pending {
-            match change {
-                Change::Length(length) => {
-                    if random.coin() {
-                        found.resize(*length as usize, 0);
-                    }
-                }
-                Change::Write(offset, bytes) => {
-                    let all_or_none = random.below(3);
-                    let mut at = 0;
-                    while at < bytes.len() {
-                        let position = offset + at as u64;
-                        let sector_left = (SECTOR_BYTES - position % SECTOR_BYTES) as usize;
-                        let end = bytes.len().min(at + sector_left);
-                        let kept = match all_or_none {
-                            0 => false,
-                            1 => true,
-                            _ => random.coin(),
-                        };
-                        if kept {
-                            put(&mut found, position, &bytes[at..end]);
-                        }
-                        at = end;
-                    }
-                }
-            }
-        }
-        found
-    }
-}
-
-fn put(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let offset = offset as usize;
-    if content.len() < offset + bytes.len() {
-        content.resize(offset + bytes.len(), 0);
-    }
-    content[offset..offset + bytes.len()].copy_from_slice(bytes);
 }
 
 impl State {
@@ -453,27 +395,5 @@ impl DiskFile for SimFile {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.disk.lock().files[self.file].live.len() as u64)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough for faults, and the same everywhere.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn coin(&mut self) -> bool {
-        self.next() & 1 == 1
     }
 }

@@ -3,7 +3,7 @@
 //! Drawn in `docs/format.md`, "Segment". The writer encodes here, the reader decodes here.
 
 use crate::codec::varint::{Reader, put_i64, put_u64};
-use crate::schema::{value_type_code, value_type_of};
+use crate::definition::{value_type_code, value_type_of};
 use crate::{ColumnId, Nanos, TableId, ValueType};
 
 /// First bytes of a segment.

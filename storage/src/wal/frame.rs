@@ -5,9 +5,10 @@
 
 use crate::codec::cells::{CellRef, Cells, put_cell};
 use crate::codec::varint::{Reader, put_i64, put_text, put_u64};
+use crate::definition::Definition;
 use crate::head::NewRow;
 use crate::limits::{INSTANCE_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::{ColumnId, DeviceId, Nanos, Row, TableId, Value};
 
 /// First bytes of a log file.

@@ -11,8 +11,9 @@ use super::frame::{
     read_file_header,
 };
 use crate::codec::varint::Reader;
+use crate::definition::Definition;
 use crate::head::{Head, NewRow};
-use crate::schema::{Definition, Schema};
+use crate::schema::Schema;
 use crate::{Damage, Error, Nanos};
 
 /// A log file in memory.
