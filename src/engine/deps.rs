@@ -2,7 +2,7 @@
 //! concern, and a history keeps only what somebody may look back at.
 //!
 //! A *unit* is a watch or a rule on one device. Units are numbered in the order in which they are decided
-//! at one instant: watches in file order, then rules in the order of their use.
+//! at one instant: watches, then rules, each in the order of their use.
 
 use query::history::Interest;
 use query::ir::{
@@ -71,7 +71,8 @@ impl Deps {
             },
             ..Deps::default()
         };
-        for (index, watch) in program.watches.iter().enumerate() {
+        for watch_id in &program.watch_order {
+            let watch = &program.watches[watch_id.index()];
             let mut reads = Reads::default();
             for expr in watch_exprs(program, watch) {
                 reads.add(expr, program);
@@ -89,8 +90,8 @@ impl Deps {
                     .map(EventKind::Stored),
             );
             // a watch reads itself as it was before this step: that wakes nobody
-            reads.watches.remove(&WatchId(index as u32));
-            deps.enter(Unit::Watch(WatchId(index as u32)), reads);
+            reads.watches.remove(watch_id);
+            deps.enter(Unit::Watch(*watch_id), reads);
         }
         for rule_id in &program.rule_order {
             let rule = &program.rules[rule_id.index()];

@@ -105,9 +105,14 @@ impl Engine {
         self.run_before(arrival);
         self.now = self.now.max(arrival);
         let mut said = Said::default();
+        let repeated = repeated_devices(records);
         for record in records {
             debug_assert_eq!(record.arrival, arrival, "records of one instant");
-            if records.len() > 1 && !self.mapping.is_import(&record.rows) {
+            let again = record
+                .rows
+                .first()
+                .is_some_and(|row| repeated.contains(&row.device));
+            if again && !self.mapping.is_import(&record.rows) {
                 self.decide_before(record, &mut said);
             }
             self.seq = record.seq;
@@ -466,6 +471,20 @@ impl Engine {
                 .map(|unit| (*unit, client.clone(), name.clone(), id)),
         );
     }
+}
+
+/// The devices with more than one record among these.
+fn repeated_devices(records: &[Record]) -> BTreeSet<DeviceId> {
+    let mut devices: Vec<DeviceId> = records
+        .iter()
+        .filter_map(|record| record.rows.first().map(|row| row.device))
+        .collect();
+    devices.sort_unstable();
+    devices
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
+        .collect()
 }
 
 /// The let `offline`, or `no heartbeat within 3 reports` where the rules have none.

@@ -15,9 +15,12 @@ use tokio::sync::{oneshot, watch};
 /// A turn ends when so many bytes of bodies are in it.
 const TURN_BYTES_MAX: usize = 256 << 10;
 /// The owner wakes at least so often, so that it notices when it was suspended.
-const WAKE: Nanos = SECOND;
+const WAKE: Duration = Duration::from_secs(1);
 /// A gap of more than this between two wakes means that the server was not listening.
-const GAP_MAX: Nanos = 5 * SECOND;
+const GAP_MAX: Duration = Duration::from_secs(5);
+
+/// How long to sleep while nothing can be logged.
+const STUCK: Duration = Duration::from_millis(500);
 
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
@@ -75,12 +78,15 @@ impl Owner {
     pub fn run(mut self) {
         self.publish();
         loop {
-            let wait = self.wait();
+            // A timer that cannot be logged is due all the time: that is no reason to spin.
+            let stuck = self.core.is_read_only() || self.core.failure().is_some();
+            let wait = if stuck { STUCK } else { self.wait() };
             let first = match self.commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            let idle = first.is_none();
             let began = self.clock.now();
             self.notice_absence(began);
             let mut owed = Owed::default();
@@ -96,11 +102,13 @@ impl Owner {
             }
             let committed = self.core.commit();
             let stop = owed.shutdown.take();
+            if !idle || due {
+                self.shared
+                    .metrics
+                    .turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            }
             self.settle(committed, owed);
             self.begin_flush(began);
-            self.shared
-                .metrics
-                .turn(self.clock.now().saturating_sub(began).max(0) as u64);
             if let Some(answer) = stop {
                 return self.stop(answer);
             }
@@ -110,21 +118,20 @@ impl Owner {
     /// How long to sleep when nothing comes in.
     fn wait(&mut self) -> Duration {
         let now = self.clock.now();
-        let until_due = self
-            .core
-            .next_due()
-            .map_or(WAKE, |due| due.saturating_sub(now));
         let nap = if self.flush.is_some() {
             WAKE / 20
         } else {
             WAKE
         };
-        Duration::from_nanos(until_due.clamp(0, nap) as u64)
+        let due = self.core.next_due();
+        due.map_or(nap, |due| {
+            self.clock.wait(due.saturating_sub(now)).min(nap)
+        })
     }
 
     /// Logs the intervals in which nothing could come in: suspended, or refusing because the queue was full.
     fn notice_absence(&mut self, now: Nanos) {
-        if now.saturating_sub(self.last_wake) > GAP_MAX {
+        if self.clock.wait(now.saturating_sub(self.last_wake)) > GAP_MAX {
             let _ = self.core.not_listening(self.last_wake, now);
         }
         let busy_since = self.shared.busy_since.swap(0, Ordering::AcqRel);
@@ -182,18 +189,21 @@ impl Owner {
         match committed {
             Ok(decisions) => {
                 self.publish();
+                // Counted first: who was answered finds it in the figures.
                 let metrics = &self.shared.metrics;
+                metrics
+                    .decisions
+                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
+                for (_, result) in &owed.bodies {
+                    metrics.count(result);
+                }
                 for (answer, result) in owed.bodies {
-                    metrics.count(&result);
                     // A client that went away has its answer all the same: the body is kept.
                     let _ = answer.send(result);
                 }
                 for (answer, result) in owed.others {
                     let _ = answer.send(result);
                 }
-                metrics
-                    .decisions
-                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
                 self.shared.stream.release(&decisions);
             }
             Err(refusal) => {
