@@ -30,6 +30,7 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8470";
     after_help = "\
 Examples:
   afterboot serve                                       a server on 127.0.0.1:8470 with the standard rules
+  afterboot demo                                        see it work on a simulated Patch Tuesday night
   afterboot query 'alerts from -24h'                    what it raised
   afterboot check rules/                                every error of every rule file
 
@@ -47,6 +48,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server: receive reports, keep them, raise alerts.
     Serve(Serve),
+    /// See it work: a server, the standard rules, and a simulated fleet on Patch Tuesday night.
+    Demo(Demo),
     /// Ask one question and print the answer.
     Query(Query),
     /// Ask questions one after the other; with history and completion.
@@ -86,6 +89,44 @@ pub struct Serve {
     /// Address and port to listen on [default: 127.0.0.1:8470].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+}
+
+/// `afterboot demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot demo
+  afterboot demo --devices 1000 --speed 100 --seed 7
+  afterboot demo --data demo-data --exit
+
+A night of five hours passes in a minute. Then the server stays up, to be asked, until Ctrl-C.
+The same seed tells the same story.")]
+pub struct Demo {
+    /// Folder of the store, empty or missing; it is kept [default: a temporary one, removed at the end].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Machines of the fleet.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub devices: u32,
+    /// How many times faster than the world the night passes.
+    #[arg(long, value_name = "N", default_value_t = 300.0, value_parser = speed)]
+    pub speed: f64,
+    /// Address and port of the server [default: 127.0.0.1:8470, or any free port when that one is taken].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Another seed, another night.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Ends when the night is over.
+    #[arg(long, alias = "once")]
+    pub exit: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (1.0..=1e6).contains(&speed) => Ok(speed),
+        _ => Err("wanted is a number from 1 to 1000000".into()),
+    }
 }
 
 /// Where a client command reads: a running server, or a store's folder.

@@ -187,8 +187,9 @@ impl Server {
     }
 }
 
+/// Ends with SIGINT or SIGTERM.
 #[cfg(unix)]
-async fn signal() -> io::Result<()> {
+pub(crate) async fn signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
@@ -201,7 +202,8 @@ async fn signal() -> io::Result<()> {
     Ok(())
 }
 
+/// Ends with Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
+pub(crate) async fn signal() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }

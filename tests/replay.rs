@@ -163,3 +163,39 @@ fn timers_run_to_the_end_asked_for_and_no_further() {
     assert_eq!(count(Some("2026-06-09T00:05:00Z")), 2);
     assert_eq!(count(Some("2026-06-08T00:00:00Z")), 0);
 }
+
+#[test]
+fn silence_says_nothing_while_we_did_not_listen() {
+    let offline = rules("rule silent\n  when no heartbeat within 3m\n  alert warn \"{device}\"\n");
+    let heard =
+        |minutes: i64| format!(r#"{{"device":"a","arrived":"{}"}}"#, stamp(minute(minutes)));
+    let mark = |listening: bool, minutes: i64| {
+        format!(
+            r#"{{"listening":{listening},"arrived":"{}"}}"#,
+            stamp(minute(minutes))
+        )
+    };
+    let fired = |lines: &[String], to: i64| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let input = lines.join("\n");
+        run(
+            input.as_bytes(),
+            &offline,
+            Some(minute(to)),
+            Format::Ndjson,
+            &mut out,
+            &mut err,
+        )
+        .unwrap();
+        assert_eq!(String::from_utf8(err).unwrap(), "");
+        let out = String::from_utf8(out).unwrap();
+        out.lines()
+            .map(|line| line[9..29].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let reports: Vec<String> = (0..=5).map(heard).collect();
+    assert_eq!(fired(&reports, 20), ["2026-06-09T00:08:00Z"]);
+    let outage = [reports, vec![mark(false, 6), mark(true, 10)]].concat();
+    assert_eq!(fired(&outage, 20), ["2026-06-09T00:13:00Z"]);
+    assert_eq!(fired(&outage, 12), Vec::<String>::new());
+}

@@ -6,6 +6,7 @@
 
 mod agent;
 mod check;
+mod demo;
 mod import;
 mod query;
 mod replay;
@@ -93,6 +94,7 @@ impl fmt::Display for Failure {
 pub fn run(command: Command) -> Result<i32, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),

@@ -15,9 +15,9 @@ use tokio::sync::{oneshot, watch};
 /// A turn ends when so many bytes of bodies are in it.
 const TURN_BYTES_MAX: usize = 256 << 10;
 /// The owner wakes at least so often, so that it notices when it was suspended.
-const WAKE: Nanos = SECOND;
+const WAKE: Duration = Duration::from_secs(1);
 /// A gap of more than this between two wakes means that the server was not listening.
-const GAP_MAX: Nanos = 5 * SECOND;
+const GAP_MAX: Duration = Duration::from_secs(5);
 
 /// How long to sleep while nothing can be logged.
 const STUCK: Duration = Duration::from_millis(500);
@@ -118,21 +118,20 @@ impl Owner {
     /// How long to sleep when nothing comes in.
     fn wait(&mut self) -> Duration {
         let now = self.clock.now();
-        let until_due = self
-            .core
-            .next_due()
-            .map_or(WAKE, |due| due.saturating_sub(now));
         let nap = if self.flush.is_some() {
             WAKE / 20
         } else {
             WAKE
         };
-        Duration::from_nanos(until_due.clamp(0, nap) as u64)
+        let due = self.core.next_due();
+        due.map_or(nap, |due| {
+            self.clock.wait(due.saturating_sub(now)).min(nap)
+        })
     }
 
     /// Logs the intervals in which nothing could come in: suspended, or refusing because the queue was full.
     fn notice_absence(&mut self, now: Nanos) {
-        if now.saturating_sub(self.last_wake) > GAP_MAX {
+        if self.clock.wait(now.saturating_sub(self.last_wake)) > GAP_MAX {
             let _ = self.core.not_listening(self.last_wake, now);
         }
         let busy_since = self.shared.busy_since.swap(0, Ordering::AcqRel);

@@ -1,0 +1,1 @@
+//! Line protocol for the benchmarks.
