@@ -1,5 +1,6 @@
 //! What one row costs: appended and committed, flushed, found and scanned. The fleet is 1,000 hosts
 //! with 18 signals each, as a collector reports them.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::hint::black_box;
 use std::sync::Arc;
