@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Name of the night, and to when all timers run.
 const NIGHTS: &[(&str, &str)] = &[
+    ("backlog-at-once", "2026-06-09T00:20:00Z"),
+    ("boots-again-after-unverified", "2026-06-09T02:00:00Z"),
     ("clean-night", "2026-06-09T02:00:00Z"),
     ("installed-after-boot", "2026-06-09T10:00:00Z"),
     ("service-does-not-start", "2026-06-09T02:00:00Z"),

@@ -448,6 +448,8 @@ impl Case<'_, '_> {
     fn from_unverified(&mut self, run: &mut Run) -> bool {
         if let Some(boot) = self.newer_boot(run) {
             run.boot = Some(boot);
+            run.downtime = self.downtime(boot);
+            self.note(run, self.turn.now, "booted again");
         }
         self.verified(run) && self.done(run)
     }
