@@ -66,7 +66,7 @@ fn measure(server: &Served, decisions: usize, reports: usize) -> io::Result<Vec<
 /// A device that waits for a reboot in even rounds and does not in odd ones; the others have nothing new.
 fn body(turn: usize, reports: usize) -> String {
     let flips = turn % DEVICES;
-    let pending = turn / DEVICES % 2 == 0;
+    let pending = (turn / DEVICES).is_multiple_of(2);
     let mut body = String::new();
     for offset in 0..reports {
         let device = (flips + offset) % DEVICES;

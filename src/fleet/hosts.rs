@@ -124,18 +124,12 @@ mod tests {
             &LineSettings::default(),
         )
         .expect("a body");
-        assert_eq!(
-            (read.accepted, read.refused.len()),
-            (21, 0),
-            "{:?}",
-            read.refused
-        );
-        let lines = read.lines.iter().map(|line| match line {
-            crate::report::Line::Report(report) => {
-                report.signals.iter().map(|group| group.fields.len()).sum()
-            }
-            crate::report::Line::Listening { .. } => 0,
-        });
-        assert_eq!(lines.collect::<Vec<usize>>(), [FIELDS; 3]);
+        assert_eq!((read.accepted, read.refused), (21, 0), "{:?}", read.errors);
+        let fields = |report: &crate::report::Report| {
+            let groups = report.signals.iter();
+            groups.map(|group| group.fields.len()).sum::<usize>()
+        };
+        let fields: Vec<usize> = read.reports.iter().map(fields).collect();
+        assert_eq!(fields, [FIELDS; 3]);
     }
 }
