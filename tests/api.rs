@@ -5,6 +5,7 @@ mod served;
 use serde_json::Value;
 use served::{Response, Running, connect, gzip, request};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What must hold of every refusal, whatever it is about.
 fn check_error(response: &Response, status: u16, code: &str, place: &str, said: &str) {
@@ -531,6 +532,7 @@ fn next_event(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> (u64
     let mut id = None;
     for line in lines {
         let line = line.expect("a line");
+        assert!(line != ": nothing new", "the event does not come");
         if let Some(number) = line.strip_prefix("id: ") {
             id = Some(number.parse().expect("a number"));
         }
@@ -605,54 +607,51 @@ fn the_stream_brings_every_decision_and_resumes() {
     assert!(stored.all(|line| line.is_ok()));
 }
 
-/// A target of notifications: answers each request with the next of `statuses` (then 200), and hands on what it got.
-fn target(statuses: &[u16]) -> (String, std::sync::mpsc::Receiver<(String, Value)>) {
+/// A target of notifications: hands on what it got, and answers each once it is told to.
+fn target() -> (String, Receiver<Value>, Sender<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
-    let (sender, received) = std::sync::mpsc::channel();
-    let mut statuses = statuses.to_vec().into_iter();
+    let (got, received) = channel();
+    let (answer, told) = channel::<()>();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut reader = BufReader::new(stream.expect("a connection"));
-            let (mut id, mut length) = (String::new(), 0);
+            let mut length = 0;
             loop {
                 let mut line = String::new();
                 reader.read_line(&mut line).expect("a line");
-                match line.trim_end().split_once(": ") {
-                    Some(("content-length", text)) => length = text.parse().expect("a length"),
-                    Some(("webhook-id", text)) => id = text.to_string(),
-                    _ if line == "\r\n" => break,
-                    _ => {}
+                if let Some(text) = line.strip_prefix("content-length: ") {
+                    length = text.trim_end().parse().expect("a length");
+                }
+                if line == "\r\n" {
+                    break;
                 }
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
-            let status = statuses.next().unwrap_or(200);
-            let answer =
-                format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            reader
-                .get_mut()
-                .write_all(answer.as_bytes())
-                .expect("an answer");
-            if sender
-                .send((id, serde_json::from_slice(&body).expect("JSON")))
+            if got
+                .send(serde_json::from_slice(&body).expect("JSON"))
                 .is_err()
+                || told.recv().is_err()
             {
                 return;
             }
+            let _ = reader
+                .get_mut()
+                .write_all(b"HTTP/1.1 204 x\r\nConnection: close\r\n\r\n");
         }
     });
-    (url, received)
+    (url, received, answer)
 }
 
 #[test]
-fn an_alert_goes_to_the_webhook_once_also_over_a_restart() {
-    let (url, received) = target(&[]);
+fn an_alert_goes_to_the_webhook_once_also_when_the_server_ends_meanwhile() {
+    let (url, received, answer) = target();
     let server = Running::start_with(|config| {
         config.webhook = Some(toml::from_str(&format!("url = \"{url}\"")).expect("settings"));
     });
     server.report(r#"{"device":"a","signals":{"uptime":93600,"pending_reboot":true}}"#);
-    let (_, first) = received
+    let first = received
         .recv_timeout(served::PATIENCE)
         .expect("a notification");
     assert_eq!(
@@ -663,15 +662,24 @@ fn an_alert_goes_to_the_webhook_once_also_over_a_restart() {
         (&first["state"], &first["type"]),
         (&"firing".into(), &"alert.firing".into())
     );
+    // The target answers only after the server has begun to end.
+    let address = server.address;
+    let late = std::thread::spawn(move || {
+        while connect(address).is_ok() {}
+        answer.send(()).expect("a target");
+        answer
+    });
     let server = server.restart();
+    let answer = late.join().expect("an answer");
     server.report(r#"{"device":"a","signals":{"pending_reboot":false}}"#);
-    let (_, second) = received
+    let second = received
         .recv_timeout(served::PATIENCE)
         .expect("the end of it");
     assert_eq!(
         (&second["alert"], &second["state"]),
         (&first["alert"], &"resolved".into())
     );
+    answer.send(()).expect("a target");
 }
 
 #[test]

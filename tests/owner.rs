@@ -101,6 +101,42 @@ fn after_a_failed_sync_every_answer_is_a_refusal() {
     assert_eq!(handle.metrics().commit_failures, 1);
 }
 
+#[test]
+fn a_suspended_server_knows_that_it_did_not_listen() {
+    let disk = SimDisk::new(4);
+    let (handle, clock) = start(&disk, minute(0));
+    let report = |handle: &OwnerHandle| {
+        let answer = handle.submit(native(r#"{"device":"a"}"#)).unwrap();
+        answer.blocking_recv().unwrap().unwrap();
+    };
+    report(&handle);
+    clock.set(minute(60));
+    report(&handle);
+    stop(&handle);
+    let opened = open_on(&disk, minute(60));
+    let marks = rows(&opened.core, storage::TableKind::System, "listening");
+    let marks: Vec<_> = marks
+        .iter()
+        .map(|(at, row)| {
+            (
+                (at - minute(0)) / 60 / storage::SECOND,
+                row.cells[0].1.clone(),
+            )
+        })
+        .collect();
+    let mark = |minutes: i64, listening: bool| (minutes, storage::Value::Bool(listening));
+    // Suspended; then the shutdown and the start after it.
+    assert_eq!(
+        marks,
+        [
+            mark(0, false),
+            mark(60, true),
+            mark(60, false),
+            mark(60, true)
+        ]
+    );
+}
+
 /// A target that gives these answers, one a request, and passes on head and body of each.
 fn target(answers: &'static [&'static str]) -> (String, mpsc::Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -287,3 +287,36 @@ fn a_full_disk_refuses_and_resumes() {
         [storage::Value::Bool(false), storage::Value::Bool(true)]
     );
 }
+
+#[test]
+fn a_restart_declares_nobody_offline() {
+    let silent = rules("rule silent\n  when no heartbeat within 3m\n  alert warn \"{device}\"\n");
+    let disk = SimDisk::new(7);
+    let open = |now| {
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        Core::open(shared, options(), &silent, now).unwrap()
+    };
+    let mut core = open(minute(0)).core;
+    for minutes in 0..6 {
+        core.ingest(minute(minutes), &native(r#"{"device":"a"}"#))
+            .unwrap();
+        core.commit().unwrap();
+    }
+    drop(core);
+    let opened = open(minute(60));
+    assert_eq!(opened.released, Vec::new());
+    let mut core = opened.core;
+    core.tick(minute(62)).unwrap();
+    assert_eq!(core.commit().unwrap(), Vec::new());
+    // Three minutes of listening later it is known to be silent.
+    core.tick(minute(64)).unwrap();
+    let told = told(
+        &core
+            .commit()
+            .unwrap()
+            .iter()
+            .map(|d| (**d).clone())
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(told, ["01:03:00 silent firing"]);
+}

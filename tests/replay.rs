@@ -105,6 +105,31 @@ fn equal_to_live_however_turns_are_cut() {
 }
 
 #[test]
+fn lines_of_one_body_are_lines_of_one_arrival() {
+    let stated = |second: i64, pending: bool, arrived: &str| {
+        let time = stamp(minute(1) + second * storage::SECOND);
+        format!(
+            r#"{{"device":"a","time":"{time}",{arrived}"signals":{{"pending_reboot":{pending}}}}}"#
+        )
+    };
+    let lines = |arrived: &str| {
+        let on_off = [true, false, true, false, false, true];
+        let lines = on_off
+            .iter()
+            .zip(1..)
+            .map(|(on, second)| stated(second, *on, arrived));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let mut core = open_on(&storage::SimDisk::memory(), minute(0)).core;
+    core.ingest(minute(2), &native(&lines(""))).unwrap();
+    let live: Vec<String> = core.commit().unwrap().iter().map(|d| d.to_line()).collect();
+    let arrived = format!(r#""arrived":"{}","#, stamp(minute(2)));
+    let replayed = replay(&lines(&arrived), None).0;
+    assert_eq!(live.len(), 5, "{live:#?}");
+    assert_eq!(replayed.lines().collect::<Vec<_>>(), live);
+}
+
+#[test]
 fn a_line_that_does_not_fit_is_left_out_and_named() {
     let lines = [
         line(1, "a", true),
@@ -137,4 +162,40 @@ fn timers_run_to_the_end_asked_for_and_no_further() {
     assert_eq!(count(Some("2026-06-09T00:04:59Z")), 1);
     assert_eq!(count(Some("2026-06-09T00:05:00Z")), 2);
     assert_eq!(count(Some("2026-06-08T00:00:00Z")), 0);
+}
+
+#[test]
+fn silence_says_nothing_while_we_did_not_listen() {
+    let offline = rules("rule silent\n  when no heartbeat within 3m\n  alert warn \"{device}\"\n");
+    let heard =
+        |minutes: i64| format!(r#"{{"device":"a","arrived":"{}"}}"#, stamp(minute(minutes)));
+    let mark = |listening: bool, minutes: i64| {
+        format!(
+            r#"{{"listening":{listening},"arrived":"{}"}}"#,
+            stamp(minute(minutes))
+        )
+    };
+    let fired = |lines: &[String], to: i64| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let input = lines.join("\n");
+        run(
+            input.as_bytes(),
+            &offline,
+            Some(minute(to)),
+            Format::Ndjson,
+            &mut out,
+            &mut err,
+        )
+        .unwrap();
+        assert_eq!(String::from_utf8(err).unwrap(), "");
+        let out = String::from_utf8(out).unwrap();
+        out.lines()
+            .map(|line| line[9..29].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let reports: Vec<String> = (0..=5).map(heard).collect();
+    assert_eq!(fired(&reports, 20), ["2026-06-09T00:08:00Z"]);
+    let outage = [reports, vec![mark(false, 6), mark(true, 10)]].concat();
+    assert_eq!(fired(&outage, 20), ["2026-06-09T00:13:00Z"]);
+    assert_eq!(fired(&outage, 12), Vec::<String>::new());
 }

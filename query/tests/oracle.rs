@@ -1,7 +1,7 @@
 //! The engine's evaluator against the plain one, over random histories and expressions: equal values, and
 //! bounds within which the value really holds.
 //!
-//! `AFTERBOOT_CASES` sets how many cases run (a few hundred when not set).
+//! `AFTERBOOT_CASES` sets how many cases run (two thousand when not set).
 
 #[path = "oracle/random.rs"]
 mod random;
@@ -18,7 +18,7 @@ use storage::{Nanos, SECOND};
 use world::*;
 
 /// Cases when nobody asks for more.
-const CASES: u32 = 300;
+const CASES: u32 = 2000;
 /// Instants at which one case is asked.
 const ASKED: usize = 14;
 /// Instants at which the bounds of one answer are probed.

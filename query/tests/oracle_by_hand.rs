@@ -123,6 +123,21 @@ fn installed_waits_for_the_boot_when_it_says_so() {
 }
 
 #[test]
+fn a_boot_at_the_very_instant_of_the_installation_was_not_after_it() {
+    let required = kb(
+        "patch.installed",
+        s(10),
+        &[("reboot_required", truth(true))],
+    );
+    let told = device(&[(10, &[required, boot(s(10))]), (90, &[])]);
+    states(
+        &told,
+        "state",
+        &[(10, says("pending_reboot")), (90, says("pending_reboot"))],
+    );
+}
+
+#[test]
 fn installed_waits_while_the_device_says_so_and_no_boot_came() {
     let told = device(&[
         (10, &[kb("patch.installed", s(10), &[])]),

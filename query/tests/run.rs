@@ -7,6 +7,7 @@
 //! > devices | show device           a question; its answer is what follows, up to an empty line
 //! ```
 //! `UPDATE=1 cargo test` writes the answers that came into the files, to be read before they are kept.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use query::ir::Program;
 use query::render::{Format, to_text};
@@ -16,7 +17,9 @@ use query::value::parse_time;
 use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
-use storage::{DeviceId, Nanos, Options, Row, SECOND, SimDisk, Snapshot, Store, TableKind, Value};
+use storage::{
+    DeviceId, Disk, Nanos, Options, Row, SECOND, SimDisk, Snapshot, Store, TableKind, Value,
+};
 
 /// A store in memory, filled line by line.
 struct Filled {
@@ -26,7 +29,11 @@ struct Filled {
 
 impl Filled {
     fn new() -> Filled {
-        let opened = Store::open(Arc::new(SimDisk::memory()), Options::default()).unwrap();
+        Filled::on(SimDisk::memory())
+    }
+
+    fn on(disk: SimDisk) -> Filled {
+        let opened = Store::open(Arc::new(disk), Options::default()).unwrap();
         Filled {
             store: opened.store,
             arrival: 0,
@@ -188,7 +195,9 @@ fn script(path: &Path, text: &str) -> String {
         rules.push('\n');
     }
     let checked = query::check::program(&[Source::new("script.rules", &rules)]);
-    let program = checked.program.unwrap_or_else(|| panic!("{name}: {:#?}", checked.diagnostics));
+    let program = checked
+        .program
+        .unwrap_or_else(|| panic!("{name}: {:#?}", checked.diagnostics));
     let mut filled = Filled::new();
     let mut now = 0;
     let mut got = rules;
@@ -209,8 +218,18 @@ fn script(path: &Path, text: &str) -> String {
 }
 
 fn ask(question: &str, program: &Program, snapshot: &Snapshot, now: Nanos) -> String {
-    let limits = Limits { rows_max: 20, ..Limits::default() };
-    let ask = Ask { program, snapshot, now, limits: &limits, hresult, cancel: &|| false };
+    let limits = Limits {
+        rows_max: 20,
+        ..Limits::default()
+    };
+    let ask = Ask {
+        program,
+        snapshot,
+        now,
+        limits: &limits,
+        hresult,
+        cancel: &|| false,
+    };
     match answer(question, &ask) {
         Ok(table) => to_text(&table, Format::Table),
         Err(error) => format!("error: {}\n", error.to_string().trim_end()),
@@ -234,8 +253,16 @@ fn scripts() {
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, &got).unwrap();
         } else {
-            let differs = text.lines().zip(got.lines()).position(|(wanted, got)| wanted != got);
-            assert!(text == got, "{}, line {:?}:\n{got}", path.display(), differs.map(|at| at + 1));
+            let differs = text
+                .lines()
+                .zip(got.lines())
+                .position(|(wanted, got)| wanted != got);
+            assert!(
+                text == got,
+                "{}, line {:?}:\n{got}",
+                path.display(),
+                differs.map(|at| at + 1)
+            );
         }
     }
 }
@@ -298,4 +325,49 @@ fn limits_and_stops_are_said() {
         ""
     );
     assert!(run("cpu from -1h", Limits::default(), 2).starts_with("stopped after "));
+}
+
+/// Whatever byte of a segment differs: the answer is whole, or it says that it is not.
+#[test]
+fn damage_is_never_silent() {
+    let disk = SimDisk::memory();
+    let mut filled = Filled::on(disk.clone());
+    for at in 0..40i64 {
+        let time = query::value::print_time(at * SECOND);
+        let device = format!("Acme/srv-{:02}", at % 4);
+        filled.add(&serde_json::json!({ "device": device, "time": time, "labels": { "site": "hq" },
+            "signals": { "cpu": at * at }, "events": [{ "kind": "patch.started", "kb": format!("KB{at}") }] }));
+    }
+    filled.snapshot();
+    let flushed = filled.store.begin_flush(Vec::new()).unwrap().run().unwrap();
+    filled.store.finish_flush(flushed).unwrap();
+    let program = query::check::program(&[]).program.unwrap();
+    let question = "cpu from 1970-01-01T00:00:00Z | by site: n = count(), sum(cpu), list(cpu)";
+    let whole = ask(question, &program, &filled.snapshot(), 100 * SECOND);
+    assert!(whole.contains("39"), "{whole}");
+    let segment = disk
+        .list()
+        .unwrap()
+        .into_iter()
+        .find(|name| name.starts_with("seg"))
+        .unwrap();
+    let bytes = disk.bytes(&segment).unwrap();
+    let mut told = 0;
+    for at in (0..bytes.len()).step_by(5) {
+        let copy = disk.crash();
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x10;
+        copy.set_bytes(&segment, changed);
+        let Ok(opened) = Store::open(Arc::new(copy), Options::default()) else {
+            told += 1;
+            continue;
+        };
+        let got = ask(question, &program, &opened.store.snapshot(), 100 * SECOND);
+        if got.contains("answer incomplete: ") || got.starts_with("error: ") {
+            told += 1;
+        } else {
+            assert_eq!(got, whole, "byte {at} of {segment}");
+        }
+    }
+    assert!(told > 10, "{told} damages were told");
 }

@@ -19,6 +19,9 @@ const WAKE: Duration = Duration::from_secs(1);
 /// A gap of more than this between two wakes means that the server was not listening.
 const GAP_MAX: Duration = Duration::from_secs(5);
 
+/// How long to sleep while nothing can be logged.
+const STUCK: Duration = Duration::from_millis(500);
+
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 pub(super) struct Owner {
@@ -75,12 +78,15 @@ impl Owner {
     pub fn run(mut self) {
         self.publish();
         loop {
-            let wait = self.wait();
+            // A timer that cannot be logged is due all the time: that is no reason to spin.
+            let stuck = self.core.is_read_only() || self.core.failure().is_some();
+            let wait = if stuck { STUCK } else { self.wait() };
             let first = match self.commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            let idle = first.is_none();
             let began = self.clock.now();
             self.notice_absence(began);
             let mut owed = Owed::default();
@@ -96,11 +102,13 @@ impl Owner {
             }
             let committed = self.core.commit();
             let stop = owed.shutdown.take();
+            if !idle || due {
+                self.shared
+                    .metrics
+                    .turn(self.clock.now().saturating_sub(began).max(0) as u64);
+            }
             self.settle(committed, owed);
             self.begin_flush(began);
-            self.shared
-                .metrics
-                .turn(self.clock.now().saturating_sub(began).max(0) as u64);
             if let Some(answer) = stop {
                 return self.stop(answer);
             }
@@ -179,18 +187,21 @@ impl Owner {
         match committed {
             Ok(decisions) => {
                 self.publish();
+                // Counted first: who was answered finds it in the figures.
                 let metrics = &self.shared.metrics;
+                metrics
+                    .decisions
+                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
+                for (_, result) in &owed.bodies {
+                    metrics.count(result);
+                }
                 for (answer, result) in owed.bodies {
-                    metrics.count(&result);
                     // A client that went away has its answer all the same: the body is kept.
                     let _ = answer.send(result);
                 }
                 for (answer, result) in owed.others {
                     let _ = answer.send(result);
                 }
-                metrics
-                    .decisions
-                    .fetch_add(decisions.len() as u64, Ordering::Relaxed);
                 self.shared.stream.release(&decisions);
             }
             Err(refusal) => {

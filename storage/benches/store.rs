@@ -2,8 +2,6 @@
 //! with 18 signals each, as a collector reports them.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-
 use std::hint::black_box;
 use std::sync::Arc;
 

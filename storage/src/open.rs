@@ -1,13 +1,14 @@
 //! Opening a store: manifest, names, footers of segments, then the log.
 //!
-//! Everything acknowledged comes back or is named as damage. What was read from the log is synced
-//! before it counts as durable, since a process may die between a write and its sync. Files that no
+//! Everything acknowledged comes back or is named as damage. The end of the log is written
+//! and synced again before it counts as durable, since a process may die between a write and its sync. Files that no
 //! manifest names are left over from unfinished work and are removed, unless there is damage.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::definition::Definition;
-use crate::disk::{Disk, read_all};
+use crate::disk::{Disk, read_all, write_all_at};
 use crate::finder::Finder;
 use crate::head::Head;
 use crate::manifest::{self, Manifest};
@@ -77,15 +78,14 @@ pub(crate) fn open(disk: &Arc<dyn Disk>) -> Result<Found, Error> {
         damage.push(Damage::new(&name, 0, "the file is missing"));
     }
     let head = Head::default();
-    let mut replay = Replay {
-        schema: &mut schema,
-        head: &head,
-        next_seq: manifest.flushed_seq + 1,
-        last_arrival: manifest.flushed_arrival,
-        definitions: Vec::new(),
-        damage: Vec::new(),
-    };
+    let (next_seq, arrival) = (manifest.flushed_seq + 1, manifest.flushed_arrival);
+    let mut replay = Replay::new(&mut schema, &head, next_seq, arrival);
     replay.run(&files)?;
+    if let Some((number, tail)) = replay.tail()
+        && let Some(file) = files.iter().find(|file| file.number == number)
+    {
+        make_durable(&**disk, file, tail)?;
+    }
     let (last_seq, last_arrival) = (replay.next_seq - 1, replay.last_arrival);
     let definitions = std::mem::take(&mut replay.definitions);
     damage.append(&mut replay.damage);
@@ -135,7 +135,7 @@ fn first_manifest(disk: &dyn Disk, names: &[String]) -> Result<Manifest, Error> 
     Ok(manifest)
 }
 
-/// Reads and syncs the log files needed.
+/// Reads the log files needed.
 fn read_wal(disk: &dyn Disk, names: &[String], first: u64) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
     for name in names {
@@ -144,13 +144,22 @@ fn read_wal(disk: &dyn Disk, names: &[String], first: u64) -> Result<Vec<File>, 
             continue;
         };
         let file = disk.open(name).map_err(Error::io("open", name))?;
-        file.sync_data().map_err(Error::io("sync", name))?;
         let bytes = read_all(&*file).map_err(Error::io("read", name))?;
         files.push(File::new(name.clone(), number, bytes));
     }
     disk.sync_dir().map_err(Error::io("sync", "the folder"))?;
     files.sort_by_key(|file| file.number);
     Ok(files)
+}
+
+/// Writes a part of a file again as it was read, and syncs it. A sync alone would not do: if one
+/// failed before, the system may hold the bytes for written though the disk never got them.
+fn make_durable(disk: &dyn Disk, file: &File, part: Range<usize>) -> Result<(), Error> {
+    let name = &file.name;
+    let open = disk.open(name).map_err(Error::io("open", name))?;
+    write_all_at(&*open, &file.bytes[part.clone()], part.start as u64)
+        .map_err(Error::io("write", name))?;
+    open.sync_data().map_err(Error::io("sync", name))
 }
 
 /// The number in the name of a file of a store.

@@ -80,6 +80,9 @@ fn check_failing_step(seed: u64, faults: &Faults) {
             model.records[..found as usize],
             "{context}"
         );
+        // What a start found is durable, even if the sync before it had failed.
+        let later = open(&disk.crash()).store.last_seq();
+        assert_eq!(later, found, "{context}");
     }
 }
 

@@ -106,8 +106,10 @@ pub fn column(core: &Core, kind: TableKind, table: &str, name: &str) -> Vec<Valu
 /// The ledger as stored.
 pub fn decisions(core: &Core) -> Vec<Decision> {
     let rows = rows(core, TableKind::System, "decision").into_iter();
-    rows.map(|(_, row)| decision_of_row(&row, &core.system().decision_columns, core.store().schema()).unwrap())
-        .collect()
+    rows.map(|(_, row)| {
+        decision_of_row(&row, &core.system().decision_columns, core.store().schema()).unwrap()
+    })
+    .collect()
 }
 
 /// `12:05:00 rule state` of each decision, seconds cut off to whole ones.

@@ -291,6 +291,16 @@ mod tests {
     }
 
     #[test]
+    fn of_rows_at_one_instant_the_first_and_the_last_that_came() {
+        for (func, expected) in [(First, 1.0), (Last, 2.0)] {
+            let mut state = State::new(func);
+            state.add(func, Some(Value::Number(1.0)), 5);
+            state.add(func, Some(Value::Number(2.0)), 5);
+            assert_eq!(state.value(func), Value::Number(expected));
+        }
+    }
+
+    #[test]
     fn truth() {
         let (yes, no) = (Value::Bool(true), Value::Bool(false));
         let mixed = [yes.clone(), no.clone(), Value::Unknown, no.clone()];

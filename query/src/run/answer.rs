@@ -82,8 +82,13 @@ fn live_program(program: &Program, schema: &Schema) -> Program {
 }
 
 fn checked(text: &str, program: &Program) -> Result<Query, AnswerError> {
-    check::query(text, &program.catalog, program)
-        .map_err(|diagnostics| AnswerError::Question(diagnostic::render(&diagnostics, &[Source::new(NAME, text)], false)))
+    check::query(text, &program.catalog, program).map_err(|diagnostics| {
+        AnswerError::Question(diagnostic::render(
+            &diagnostics,
+            &[Source::new(NAME, text)],
+            false,
+        ))
+    })
 }
 
 /// What can be asked about.
@@ -158,10 +163,11 @@ fn schema(name: &str, program: &Program) -> Result<Table, AnswerError> {
     };
     let query = checked(text, program)?;
     let mut table = Table::new(
-        ["column", "type", "unit"]
+        ["column", "type", "unit", "printed"]
             .map(|name| Column::new(name, Type::Text))
             .to_vec(),
     );
+    table.columns[3].ty = Type::Bool;
     for column in &query.columns {
         let (ty, unit) = type_words(&column.ty);
         let unit = unit.map_or(Value::Unknown, |unit| Value::Text(unit.into()));
@@ -169,6 +175,7 @@ fn schema(name: &str, program: &Program) -> Result<Table, AnswerError> {
             Value::Text(column.name.clone()),
             Value::Text(ty.into()),
             unit,
+            Value::Bool(column.shown),
         ]);
     }
     Ok(table)

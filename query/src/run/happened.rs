@@ -29,6 +29,8 @@ pub struct Item {
     pub detail: String,
     /// Of an alert.
     pub severity: SmolStr,
+    /// Decided here, perhaps long after what it is about.
+    pub decided: bool,
 }
 
 impl Item {
@@ -39,6 +41,7 @@ impl Item {
             name: name.into(),
             detail,
             severity: SmolStr::default(),
+            decided: false,
         }
     }
 }
@@ -165,6 +168,7 @@ fn decision_item(decision: &Decision) -> Item {
     }
     Item {
         severity: decision.text("severity"),
+        decided: true,
         ..Item::new(decision.time, &what, &decision.rule, detail)
     }
 }

@@ -179,26 +179,23 @@ pub fn execute(query: &Query, ask: &Ask<'_>) -> Result<Table, RunError> {
         Source::Timeline { .. } => timeline::run(query, ask, window, world)?,
         _ => source::run(query, ask, window, world)?,
     };
-    if let Some(note) = range_note(query, window) {
+    let over_time = !matches!(
+        query.source,
+        Source::Devices | Source::Patches | Source::Signals | Source::Timeline { .. }
+    );
+    if let Some(note) = range_note(&query.range, window).filter(|_| over_time) {
         table.notes.insert(0, note);
     }
     Ok(table)
 }
 
-/// The range of sources that read one, when the question did not name it.
-fn range_note(query: &Query, window: Window) -> Option<String> {
-    let over_time = !matches!(
-        query.source,
-        Source::Devices | Source::Patches | Source::Signals | Source::Timeline { .. }
-    );
+/// The range, when the question did not name it whole.
+fn range_note(range: &Range, window: Window) -> Option<String> {
     let span = print_duration((window.to - window.from) as f64 / storage::SECOND as f64);
-    match query.range {
-        Range::Default if over_time => Some(format!(
-            "the last {span}, from {} to {}",
-            print_time(window.from),
-            print_time(window.to)
-        )),
-        Range::At(_) if over_time => Some(format!("the {span} up to {}", print_time(window.to))),
-        _ => None,
+    let (from, to) = (print_time(window.from), print_time(window.to));
+    match range {
+        Range::Default => Some(format!("the last {span}, from {from} to {to}")),
+        Range::At(_) => Some(format!("the {span} up to {to}")),
+        Range::Between(..) => None,
     }
 }

@@ -151,7 +151,10 @@ impl<'a> Reader<'a> {
                 &self.mapping,
                 self.window.known,
             );
-            first_arrival = past.first().map(|row| row.arrival).filter(|first| *first <= self.window.known);
+            first_arrival = past
+                .first()
+                .map(|row| row.arrival)
+                .filter(|first| *first <= self.window.known);
             if first_arrival.is_none() && !past.is_empty() {
                 self.unheard += 1;
             }

@@ -216,9 +216,7 @@ impl One {
         let values = self.values(query, catalog, at, |name| match name {
             "time" => Some(Value::Time(at)),
             "first_seen" => Some(Value::Time(first)),
-            "last_seen" => {
-                Some(heard.map_or(Value::Unknown, |heard| Value::Time(*heard)))
-            }
+            "last_seen" => Some(heard.map_or(Value::Unknown, |heard| Value::Time(*heard))),
             "interval" => Some(Value::Number(self.history.interval(at).value as f64 / 1e9)),
             _ => None,
         });

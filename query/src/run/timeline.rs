@@ -3,16 +3,16 @@
 //! Events with what they mean, boots, phases of watches, alerts with state and reason, changed labels, gaps
 //! in reporting, changes of the agent's clock.
 
-use super::happened;
+use super::happened::{self, Item};
 use super::pipe::{Pipe, Row};
-use super::reader::Reader;
+use super::reader::{One, Reader};
 use super::{Ask, RunError, Window};
 use crate::diagnostic::nearest;
 use crate::eval::{Env, Scope, World};
 use crate::history::DeviceHistory;
 use crate::ir_query::{Query, Range, Source};
 use crate::table::Table;
-use crate::value::{Value, print_time};
+use crate::value::Value;
 use smol_str::SmolStr;
 use storage::{DeviceId, Nanos, Schema};
 
@@ -37,16 +37,11 @@ pub fn run(
     let mut reader = Reader::open(query, ask, all)?;
     while let Some(one) = reader.next(world)? {
         let mut items = happened::items(&one, ask, all);
-        let recent = items.iter().any(|item| window.holds(item.time));
-        if query.range == Range::Default && !recent && !items.is_empty() {
-            notes.push("nothing in the last 1d: the whole history is shown".to_owned());
+        if query.range == Range::Default && !items.is_empty() && !alive(&one, &items, window) {
+            notes.push("nothing happened in the last 1d: the whole history is shown".to_owned());
         } else {
             items.retain(|item| window.holds(item.time));
-            notes.push(format!(
-                "from {} to {}",
-                print_time(window.from),
-                print_time(window.to)
-            ));
+            notes.extend(super::range_note(&query.range, window));
         }
         for item in items {
             let value = |name: &str| match name {
@@ -90,6 +85,20 @@ pub fn run(
     notes.extend(reader.notes());
     notes.into_iter().for_each(|note| table.note(note));
     Ok(table)
+}
+
+/// Whether the device was heard or anything happened on it in the window; what was only decided about its
+/// past in the window (as an import does) is not life.
+fn alive(one: &One, items: &[Item], window: Window) -> bool {
+    let heard = one
+        .history
+        .heartbeats()
+        .iter()
+        .any(|beat| window.holds(*beat));
+    heard
+        || items
+            .iter()
+            .any(|item| !item.decided && window.holds(item.time))
 }
 
 /// The one device of this name.

@@ -48,9 +48,9 @@ const SERVICES: [&str; 3] = ["A", "B", "C"];
 const PATCHES: [&str; 2] = ["KB1", "KB2"];
 const ROLES: [&str; 3] = ["A", "B", "sql"];
 
-fn fact(tape: &mut Tape<'_>, time: Nanos) -> Fact {
+fn fact(tape: &mut Tape<'_>, time: Nanos, what: usize) -> Fact {
     let fields = |tape: &mut Tape<'_>| vec![("kb", text(tape.pick(&PATCHES)))];
-    match tape.below(16) {
+    match what {
         0 | 1 => Fact::Sample(
             "device",
             "",
@@ -158,6 +158,8 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
     let mut told = Told::default();
     let mut script = String::new();
     let mut arrival = START;
+    // a story has a theme or two, so that what belongs together meets
+    let themes = [tape.below(16), tape.below(16), 13];
     for _ in 0..tape.below(14) {
         arrival += match tape.below(12) {
             11 => 1,
@@ -166,7 +168,15 @@ pub fn story(tape: &mut Tape<'_>) -> (Told, Nanos, String) {
         };
         let late = tape.pick(&[0, 0, 0, 0, 30, 60, 300, 900, 1]) * SECOND;
         let time = arrival - late;
-        let mut facts: Vec<Fact> = (0..tape.below(5)).map(|_| fact(tape, time)).collect();
+        let mut facts = Vec::new();
+        for _ in 0..tape.below(5) {
+            let what = if tape.once_in(3) {
+                tape.below(16)
+            } else {
+                tape.pick(&themes)
+            };
+            facts.push(fact(tape, time, what));
+        }
         if tape.once_in(24) {
             facts.push(Fact::Imported);
         }
@@ -333,7 +343,8 @@ pub fn expression(tape: &mut Tape<'_>, bound: bool) -> Expr {
             ..place
         };
     }
-    match tape.below(8) {
+    match tape.below(9) {
+        8 => leaf(tape),
         0..=4 => truth_of(tape, &place),
         5 => number_of(tape, &place),
         6 => moving_of(tape, &place),
@@ -342,6 +353,20 @@ pub fn expression(tape: &mut Tape<'_>, bound: bool) -> Expr {
             1 => time_of(tape, &place),
             _ => list_of(tape, &place),
         },
+    }
+}
+
+/// Something that is read off the history as it is.
+fn leaf(tape: &mut Tape<'_>) -> Expr {
+    match tape.below(8) {
+        0 => service(tape.pick(&SERVICES), "state"),
+        1 => plain("cpu"),
+        2 => label("role"),
+        3 => patch("KB1", "code"),
+        4 => patch("KB1", "since"),
+        5 => count(event("boot"), HOUR),
+        6 => over(WindowFunc::Count, patch("KB1", "state"), HOUR),
+        _ => patch("KB1", "state"),
     }
 }
 
@@ -591,7 +616,7 @@ fn number_of(tape: &mut Tape<'_>, place: &Place) -> Expr {
         ),
         3 => node(Node::Param(ParamId(tape.below(2) as u32))),
         4 => coalesce(number_of(tape, &inner), number_of(tape, &inner)),
-        5 | 6 | 7 if place.past > 0 => window_of(tape, place),
+        5..=7 if place.past > 0 => window_of(tape, place),
         8 => node(Node::CountEvents {
             event: event_of(tape, place),
             over: window_duration(tape),

@@ -6,6 +6,8 @@
 //! reading goes on after it. Otherwise the bad frame is the torn end of an unfinished write and the
 //! file ends there. The store calls this when it opens.
 
+use std::ops::Range;
+
 use super::frame::{
     FILE_HEADER_BYTES, FRAME_ALIGN, FileHeader, FrameHeader, get_definitions, get_row, open,
     read_file_header,
@@ -20,7 +22,7 @@ use crate::{Damage, Error, Nanos};
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) number: u64,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Only zeros follow from here on.
     end: usize,
 }
@@ -85,9 +87,43 @@ pub(crate) struct Replay<'a> {
     /// Definitions met, in order.
     pub(crate) definitions: Vec<Definition>,
     pub(crate) damage: Vec<Damage>,
+    /// The newest record that any frame read calls durable.
+    durable_seq: u64,
+    /// The number of the file read last.
+    file: u64,
+    /// Its frames: record after their last one, and place.
+    frames: Vec<(u64, Range<usize>)>,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    /// Reads into `schema` and `head`, from record `next_seq` on.
+    pub(crate) fn new(
+        schema: &'a mut Schema,
+        head: &'a Head,
+        next_seq: u64,
+        last_arrival: Nanos,
+    ) -> Replay<'a> {
+        Replay {
+            schema,
+            head,
+            next_seq,
+            last_arrival,
+            definitions: Vec::new(),
+            damage: Vec::new(),
+            durable_seq: 0,
+            file: 0,
+            frames: Vec::new(),
+        }
+    }
+
+    /// The frames at the end of the log that no frame calls durable, as number of the file and
+    /// place: they may have been written and never synced.
+    pub(crate) fn tail(&self) -> Option<(u64, Range<usize>)> {
+        let unsure = |frame: &&(u64, Range<usize>)| frame.0 > self.durable_seq + 1;
+        let first = self.frames.iter().find(unsure)?;
+        Some((self.file, first.1.start..self.frames.last()?.1.end))
+    }
+
     /// Reads files in order of number.
     pub(crate) fn run(&mut self, files: &[File]) -> Result<(), Error> {
         let bases: Vec<Option<u64>> = files.iter().map(File::base_seq).collect::<Result<_, _>>()?;
@@ -114,6 +150,8 @@ impl Replay<'_> {
         }
         let mut offset = FILE_HEADER_BYTES;
         let mut durable = None;
+        self.frames.clear();
+        self.file = file.number;
         loop {
             if end.is_some_and(|end| self.next_seq >= end) {
                 return;
@@ -124,6 +162,9 @@ impl Replay<'_> {
                 if !self.apply(&header, payload) {
                     self.lose(file, offset, header.end_seq(), "frame cannot be read");
                 }
+                let end = (offset + header.frame_bytes()).min(file.bytes.len());
+                self.durable_seq = self.durable_seq.max(header.durable_seq);
+                self.frames.push((header.end_seq(), offset..end));
                 offset += header.frame_bytes();
                 continue;
             }
