@@ -124,9 +124,7 @@ impl Owner {
             WAKE
         };
         let due = self.core.next_due();
-        due.map_or(nap, |due| {
-            self.clock.wait(due.saturating_sub(now)).min(nap)
-        })
+        due.map_or(nap, |due| self.clock.wait(due.saturating_sub(now)).min(nap))
     }
 
     /// Logs the intervals in which nothing could come in: suspended, or refusing because the queue was full.
