@@ -98,7 +98,9 @@ fn checked(text: &str, program: &Program) -> Result<Query, AnswerError> {
             rendered: diagnostic::render(&diagnostics, &sources, false),
             message: first.map_or_else(String::new, |first| first.message.clone()),
             place: first.map_or_else(String::new, |first| place(text, first.span.start as usize)),
-            hint: first.and_then(|first| first.hint.clone()).unwrap_or_default(),
+            hint: first
+                .and_then(|first| first.hint.clone())
+                .unwrap_or_default(),
         }
     })
 }
@@ -107,7 +109,13 @@ fn checked(text: &str, program: &Program) -> Result<Query, AnswerError> {
 fn place(text: &str, byte: usize) -> String {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
     format!("line {line}, column {column}")
 }
 
