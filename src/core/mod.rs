@@ -341,13 +341,14 @@ impl Core {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
                 let mut unread = None;
+                // What cannot be read is left out; what comes after it still counts.
                 let mut past = self
                     .store
                     .records(1)
                     .map_err(|error| unread = Some(error))
                     .into_iter()
                     .flatten()
-                    .map_while(|past| past.map_err(|error| unread = Some(error)).ok())
+                    .filter_map(|past| past.map_err(|error| unread = Some(error)).ok())
                     .take_while(|past| past.seq < record.seq);
                 let past: &mut dyn Iterator<Item = Record> = &mut past;
                 self.engine.install(
