@@ -4,7 +4,7 @@
 //! the file of the same name in [`crate::commands`]. A command stands here once it works.
 
 use crate::ingest::line::Precision;
-use crate::{limits, replay};
+use crate::{bench, limits, replay};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use query::render::Format;
@@ -62,6 +62,8 @@ pub enum Command {
     Import(Import),
     /// Report this Linux machine: load, memory, disks, boots, whether it waits for a reboot.
     Agent(Agent),
+    /// Measure this machine: ingest, latency, size on disk, start after a crash.
+    Bench(Bench),
     /// Print the version.
     Version,
 }
@@ -127,6 +129,49 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(speed) if (1.0..=1e6).contains(&speed) => Ok(speed),
         _ => Err("wanted is a number from 1 to 1000000".into()),
     }
+}
+
+/// `afterboot bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  afterboot bench --short
+  afterboot bench ingest --connections 2 --json ingest.json
+
+Each part starts a server of its own on a free port and removes its store. Only a release build gives
+figures worth keeping.")]
+pub struct Bench {
+    /// ingest (with size), latency, start; all of them when none is named.
+    #[arg(value_name = "PART", value_parser = part_parser())]
+    pub parts: Vec<bench::Part>,
+    /// A run of seconds, to see that all is well.
+    #[arg(long)]
+    pub short: bool,
+    /// Ingest: hosts of a body.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    pub hosts: Option<u32>,
+    /// Ingest: bodies of each connection.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: Option<u32>,
+    /// Ingest: connections, each with hosts of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub connections: u32,
+    /// Start: devices in the store.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub devices: Option<u32>,
+    /// Where the stores are made [default: the temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Writes the figures as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+fn part_parser() -> impl TypedValueParser<Value = bench::Part> {
+    PossibleValuesParser::new(bench::Part::ALL.map(|(word, _)| word)).map(|word| {
+        let known = bench::Part::ALL.iter().find(|(known, _)| *known == word);
+        known.map_or(bench::Part::Ingest, |(_, part)| *part)
+    })
 }
 
 /// Where a client command reads: a running server, or a store's folder.

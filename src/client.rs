@@ -64,20 +64,41 @@ impl Client {
         if !good || base.contains(['?', '#']) {
             return Err(ClientError::Url(url.to_owned()));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|error| unreachable_server(&base, &error))?;
-        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .build();
         let pool = Pool::builder(TokioExecutor::new()).build(connector);
-        Ok(Client { base, token: token.map(str::to_owned), pool, runtime })
+        Ok(Client {
+            base,
+            token: token.map(str::to_owned),
+            pool,
+            runtime,
+        })
     }
 
     /// `GET path?name=value…`, values percent-encoded here.
-    pub fn get(&self, path: &str, parameters: &[(&str, &str)], cancel: &dyn Fn() -> bool) -> Result<Answer, ClientError> {
+    pub fn get(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Answer, ClientError> {
         self.send(Method::GET, path, parameters, Bytes::new(), cancel)
     }
 
     /// `POST path?name=value…` with a body.
-    pub fn post(&self, path: &str, parameters: &[(&str, &str)], body: Bytes) -> Result<Answer, ClientError> {
+    pub fn post(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
         self.send(Method::POST, path, parameters, body, &|| false)
     }
 
@@ -100,7 +121,9 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::new(body)).map_err(|_| ClientError::Url(self.base.clone()))?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(|_| ClientError::Url(self.base.clone()))?;
         self.runtime.block_on(async {
             let answered = self.exchange(request);
             tokio::pin!(answered);
@@ -114,11 +137,23 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
-        let response = self.pool.request(request).await.map_err(|error| unreachable_server(&self.base, &error))?;
+        let response = self
+            .pool
+            .request(request)
+            .await
+            .map_err(|error| unreachable_server(&self.base, &error))?;
         let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| ClientError::Unreachable { url: self.base.clone(), reason: error.to_string() })?;
-        Ok(Answer { status, body: body.to_bytes() })
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await;
+        let body = body.map_err(|error| ClientError::Unreachable {
+            url: self.base.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Answer {
+            status,
+            body: body.to_bytes(),
+        })
     }
 }
 
@@ -130,7 +165,10 @@ fn unreachable_server(url: &str, error: &dyn std::error::Error) -> ClientError {
         reason = error.to_string();
         inner = error.source();
     }
-    ClientError::Unreachable { url: url.to_owned(), reason }
+    ClientError::Unreachable {
+        url: url.to_owned(),
+        reason,
+    }
 }
 
 fn percent_encode(text: &str, out: &mut String) {
@@ -156,11 +194,25 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in ["http://127.0.0.1:8470", "http://[::1]:8470/", "https://afterboot.example/base"] {
+        for good in [
+            "http://127.0.0.1:8470",
+            "http://[::1]:8470/",
+            "https://afterboot.example/base",
+        ] {
             assert!(Client::new(good, None).is_ok(), "{good}");
         }
-        for bad in ["", "127.0.0.1:8470", "ftp://x", "http://", "http://a b", "http://x?y"] {
-            assert!(matches!(Client::new(bad, None), Err(ClientError::Url(_))), "{bad}");
+        for bad in [
+            "",
+            "127.0.0.1:8470",
+            "ftp://x",
+            "http://",
+            "http://a b",
+            "http://x?y",
+        ] {
+            assert!(
+                matches!(Client::new(bad, None), Err(ClientError::Url(_))),
+                "{bad}"
+            );
         }
     }
 
@@ -168,7 +220,13 @@ mod tests {
     fn no_server_is_said_so() {
         // Port 1 of this machine: nobody listens there.
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
-        let error = client.get("/healthz", &[], &|| false).unwrap_err().to_string();
-        assert!(error.contains("http://127.0.0.1:1") && error.contains("afterboot serve"), "{error}");
+        let error = client
+            .get("/healthz", &[], &|| false)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("http://127.0.0.1:1") && error.contains("afterboot serve"),
+            "{error}"
+        );
     }
 }

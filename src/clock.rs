@@ -74,7 +74,12 @@ struct Scale {
 impl Scale {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn begin(shown: Nanos, speed: f64, held_at: Nanos) -> Scale {
-        Scale { began: Instant::now(), shown, speed, held_at }
+        Scale {
+            began: Instant::now(),
+            shown,
+            speed,
+            held_at,
+        }
     }
 
     fn now(&self) -> Nanos {
@@ -113,7 +118,8 @@ impl Clock for ScaledClock {
 
     fn wait(&self, span: Nanos) -> Duration {
         // While it is held, waiting is in vain: not so short that a thread does nothing else.
-        Duration::from_nanos((span.max(0) as f64 / self.scale().speed) as u64).max(Duration::from_millis(1))
+        Duration::from_nanos((span.max(0) as f64 / self.scale().speed) as u64)
+            .max(Duration::from_millis(1))
     }
 }
 

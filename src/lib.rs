@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod agent;
 pub mod args;
+pub mod bench;
 pub mod client;
 pub mod clock;
 pub mod commands;

@@ -697,6 +697,7 @@ fn metrics_say_what_was_done() {
         "afterboot_http_requests_total{route=\"/api/v1/reports\",status=\"200\"} 1",
         "afterboot_ready 1",
         "afterboot_devices 1",
+        "afterboot_store_files{kind=\"wal\"} 1",
         "afterboot_alerts{state=\"firing\",severity=\"warn\"} 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

@@ -9,7 +9,7 @@ use crate::core::{Fault, Manner, Receipt, Refusal};
 use crate::report::{Line, Report};
 use smol_str::SmolStr;
 use std::collections::HashMap;
-use storage::{DeviceId, Nanos, Row, Store, TableKind, Value, ValueType};
+use storage::{ColumnId, DeviceId, Nanos, Row, Store, TableKind, Value, ValueType};
 
 /// Rows of a body, one record a report.
 #[derive(Clone, Debug, Default)]
@@ -131,101 +131,34 @@ impl<'a> Admitting<'a> {
             .map_err(|e| refused(report, e))?;
         let state = self.admission.device(device);
         let work = self.work.entry(device).or_insert_with(|| Work::of(state));
-        let stated = report.time.is_some();
-        let candidate = if self.manner.corrects_clock {
-            clock_candidate(report, arrival)
-        } else {
-            None
-        };
+        let candidate = clock_candidate(report, arrival).filter(|_| self.manner.corrects_clock);
         let replaced = replaced_offset(work.offset, candidate);
-        let offset = if self.manner.corrects_clock {
-            replaced.unwrap_or(work.offset)
-        } else {
-            0
+        let offset = match self.manner.corrects_clock {
+            true => replaced.unwrap_or(work.offset),
+            false => 0,
         };
-        let time = report.time.unwrap_or(arrival);
-        let time_offset = if stated { offset } else { 0 };
+        let stated = report.time.is_some();
+        let placed = Placed {
+            device,
+            stated,
+            time: report.time.unwrap_or(arrival),
+            // A time that is only the arrival is right by itself.
+            report_offset: if stated { offset } else { 0 },
+            offset,
+        };
         let print = (self.manner.native && stated).then(|| fingerprint(report));
-
-        if let Some(print) = print {
-            let cell = (self.system.fingerprint, Value::Number(print));
-            if self.known(
-                device,
-                self.system.report,
-                "",
-                time,
-                std::slice::from_ref(&cell),
-                false,
-            ) {
-                self.admitted.receipt.duplicates += 1;
-                return Ok(());
-            }
+        if print.is_some_and(|print| {
+            self.known_report(&placed, self.system.fingerprint, Value::Number(print))
+        }) {
+            self.admitted.receipt.duplicates += 1;
+            return Ok(());
         }
-
-        let mut rows = vec![self.report_row(report, device, time, time_offset, print)];
-        let corrected = time.saturating_add(time_offset).min(arrival);
-        self.label_rows(report, device, time, time_offset, corrected, &mut rows);
-        let (mut counted, mut known, mut samples, mut events) = (0u64, 0u64, 0u64, 0u64);
-
+        let mut rows = vec![self.report_row(report, &placed, print)];
+        self.label_rows(report, &placed, &mut rows);
         let mut parts = parts.into_iter();
-        for (group, part) in report.signals.iter().zip(parts.by_ref()) {
-            if group.fields.is_empty() || matches!(part, Part::Refused) {
-                continue;
-            }
-            counted += 1;
-            let place = Place::signals(&group.family);
-            let (table, cells) = self.cells(report, place, &group.fields, part)?;
-            if stated && self.known(device, table, &group.key, time, &cells, false) {
-                known += 1;
-                continue;
-            }
-            samples += cells.len() as u64;
-            let instance = group.key.clone();
-            rows.push(Row {
-                table,
-                device,
-                instance,
-                time,
-                offset: time_offset,
-                cells,
-            });
-        }
-        for (event, part) in report.events.iter().zip(parts) {
-            if matches!(part, Part::Refused) {
-                continue;
-            }
-            counted += 1;
-            let place = Place::event(&event.kind);
-            let (table, cells) = self.cells(report, place, &event.fields, part)?;
-            let (event_time, event_offset) = match event.time {
-                Some(stated) => (stated, offset),
-                None => (time, time_offset),
-            };
-            let here =
-                |row: &Row| row.table == table && row.time == event_time && row.cells == cells;
-            if ((stated || event.time.is_some())
-                && self.known(device, table, "", event_time, &cells, true))
-                || rows.iter().any(here)
-            {
-                known += 1;
-                continue;
-            }
-            events += 1;
-            rows.push(Row {
-                table,
-                device,
-                instance: "".into(),
-                time: event_time,
-                offset: event_offset,
-                cells,
-            });
-        }
-        if !self.manner.native && counted == 0 && stated {
-            let said = [(self.system.stated, Value::Bool(true))];
-            known = u64::from(self.known(device, self.system.report, "", time, &said, false));
-            counted = 1;
-        }
-        if !self.manner.native && counted > 0 && known == counted {
+        let samples = self.sample_rows(report, &placed, parts.by_ref(), &mut rows)?;
+        let events = self.event_rows(report, &placed, parts, &mut rows)?;
+        if !self.manner.native && self.nothing_new(&placed, &samples, &events) {
             self.admitted.receipt.duplicates += 1;
             return Ok(());
         }
@@ -234,12 +167,127 @@ impl<'a> Admitting<'a> {
         }
         let receipt = &mut self.admitted.receipt;
         receipt.reports += 1;
-        receipt.samples += samples;
-        receipt.events += events;
-        receipt.known_rows += known;
+        receipt.samples += samples.values;
+        receipt.events += events.values;
+        receipt.known_rows += samples.known + events.known;
         self.keep(device, arrival, rows, offset);
         Ok(())
     }
+
+    fn known_report(&mut self, placed: &Placed, column: ColumnId, value: Value) -> bool {
+        self.known(
+            placed.device,
+            self.system.report,
+            "",
+            placed.time,
+            &[(column, value)],
+            false,
+        )
+    }
+
+    /// True when a foreign report brings no row that was not known; one without any rows when it came before.
+    fn nothing_new(&mut self, placed: &Placed, samples: &Kept, events: &Kept) -> bool {
+        match samples.rows + events.rows {
+            0 => placed.stated && self.known_report(placed, self.system.stated, Value::Bool(true)),
+            rows => rows == samples.known + events.known,
+        }
+    }
+
+    fn sample_rows(
+        &mut self,
+        report: &Report,
+        placed: &Placed,
+        parts: impl Iterator<Item = Part>,
+        rows: &mut Vec<Row>,
+    ) -> Result<Kept, Refusal> {
+        let (device, time) = (placed.device, placed.time);
+        let mut kept = Kept::default();
+        // The groups end first, so that no part of an event is taken.
+        for (group, part) in report.signals.iter().zip(parts) {
+            if group.fields.is_empty() || matches!(part, Part::Refused) {
+                continue;
+            }
+            kept.rows += 1;
+            let (table, cells) =
+                self.cells(report, Place::signals(&group.family), &group.fields, part)?;
+            if placed.stated && self.known(device, table, &group.key, time, &cells, false) {
+                kept.known += 1;
+                continue;
+            }
+            kept.values += cells.len() as u64;
+            let instance = group.key.clone();
+            rows.push(Row {
+                table,
+                device,
+                instance,
+                time,
+                offset: placed.report_offset,
+                cells,
+            });
+        }
+        Ok(kept)
+    }
+
+    fn event_rows(
+        &mut self,
+        report: &Report,
+        placed: &Placed,
+        parts: impl Iterator<Item = Part>,
+        rows: &mut Vec<Row>,
+    ) -> Result<Kept, Refusal> {
+        let device = placed.device;
+        let mut kept = Kept::default();
+        for (event, part) in report.events.iter().zip(parts) {
+            if matches!(part, Part::Refused) {
+                continue;
+            }
+            kept.rows += 1;
+            let (table, cells) =
+                self.cells(report, Place::event(&event.kind), &event.fields, part)?;
+            let (time, offset) = match event.time {
+                Some(stated) => (stated, placed.offset),
+                None => (placed.time, placed.report_offset),
+            };
+            let stated = placed.stated || event.time.is_some();
+            let here = |row: &Row| row.table == table && row.time == time && row.cells == cells;
+            if (stated && self.known(device, table, "", time, &cells, true))
+                || rows.iter().any(here)
+            {
+                kept.known += 1;
+                continue;
+            }
+            kept.values += 1;
+            rows.push(Row {
+                table,
+                device,
+                instance: "".into(),
+                time,
+                offset,
+                cells,
+            });
+        }
+        Ok(kept)
+    }
+}
+
+/// A report's device and times.
+pub(super) struct Placed {
+    pub device: DeviceId,
+    /// It states its time; otherwise that is the arrival.
+    pub stated: bool,
+    pub time: Nanos,
+    /// Corrects its own time.
+    pub report_offset: Nanos,
+    /// Corrects every other time in it.
+    pub offset: Nanos,
+}
+
+/// What became of the samples or events of a report.
+#[derive(Default)]
+struct Kept {
+    rows: u64,
+    known: u64,
+    values: u64,
 }
 
 /// A bound of the store, told as a fault of the line that hit it.

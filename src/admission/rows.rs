@@ -1,19 +1,12 @@
 //! The rows that a report brings besides its samples and events: the report itself, changed labels, the clock's offset.
 
-use super::body::Admitting;
+use super::body::{Admitting, Placed};
 use super::device::seconds_of_offset;
 use crate::report::Report;
 use storage::{DeviceId, Nanos, Row, Value};
 
 impl Admitting<'_> {
-    pub(super) fn report_row(
-        &self,
-        report: &Report,
-        device: DeviceId,
-        time: Nanos,
-        offset: Nanos,
-        print: Option<f64>,
-    ) -> Row {
+    pub(super) fn report_row(&self, report: &Report, placed: &Placed, print: Option<f64>) -> Row {
         let mut cells = vec![(self.system.stated, Value::Bool(report.time.is_some()))];
         if let Some(interval) = report.interval {
             cells.push((
@@ -30,24 +23,18 @@ impl Admitting<'_> {
         cells.sort_unstable_by_key(|(column, _)| *column);
         Row {
             table: self.system.report,
-            device,
+            device: placed.device,
             instance: "".into(),
-            time,
-            offset,
+            time: placed.time,
+            offset: placed.report_offset,
             cells,
         }
     }
 
     /// One row for each label that is not what the report says at its time.
-    pub(super) fn label_rows(
-        &mut self,
-        report: &Report,
-        device: DeviceId,
-        time: Nanos,
-        offset: Nanos,
-        corrected: Nanos,
-        rows: &mut Vec<Row>,
-    ) {
+    pub(super) fn label_rows(&mut self, report: &Report, placed: &Placed, rows: &mut Vec<Row>) {
+        let (device, time, offset) = (placed.device, placed.time, placed.report_offset);
+        let corrected = time.saturating_add(offset).min(self.arrival);
         let Some(work) = self.work.get(&device) else {
             return;
         };

@@ -21,7 +21,8 @@ pub fn run(args: Demo) -> Result<i32, Failure> {
         program: called_as(),
     };
     let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(Arc::clone(&stop)).map_err(|error| Failure::environment(format!("signals: {error}")))?;
+    stop_on_signal(Arc::clone(&stop))
+        .map_err(|error| Failure::environment(format!("signals: {error}")))?;
     let out = &mut io::stdout();
     let terminal = out.is_terminal();
     let shown = demo::run(&options, out, terminal, &|| stop.load(Ordering::Acquire));
@@ -32,19 +33,19 @@ pub fn run(args: Demo) -> Result<i32, Failure> {
             }
             Ok(0)
         }
-        Err(error @ DemoError::Folder(_)) => {
-            Err(Failure::environment(error.to_string()).hint("--data takes an empty folder; without it a temporary one"))
-        }
-        Err(error @ DemoError::Listen(..)) => {
-            Err(Failure::environment(error.to_string()).hint("--listen 127.0.0.1:0 takes any free port"))
-        }
+        Err(error @ DemoError::Folder(_)) => Err(Failure::environment(error.to_string())
+            .hint("--data takes an empty folder; without it a temporary one")),
+        Err(error @ DemoError::Listen(..)) => Err(Failure::environment(error.to_string())
+            .hint("--listen 127.0.0.1:0 takes any free port")),
         Err(error) => Err(Failure::environment(error.to_string())),
     }
 }
 
 /// SIGINT and SIGTERM set `stop`; a second one ends the process at once.
 fn stop_on_signal(stop: Arc<AtomicBool>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let wait = move || {
         runtime.block_on(async {
             if server::signal().await.is_ok() {
@@ -55,14 +56,19 @@ fn stop_on_signal(stop: Arc<AtomicBool>) -> io::Result<()> {
             }
         });
     };
-    std::thread::Builder::new().name("signals".into()).spawn(wait).map(|_| ())
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)
+        .map(|_| ())
 }
 
 /// How the user called this program: a path that works in the same folder, or the bare name from the PATH.
 fn called_as() -> String {
     let called = std::env::args().next().unwrap_or_default();
     let path = Path::new(&called);
-    let Ok(here) = std::env::current_dir() else { return called };
+    let Ok(here) = std::env::current_dir() else {
+        return called;
+    };
     match path.strip_prefix(&here) {
         Ok(inside) => inside.display().to_string(),
         Err(_) if called.is_empty() => "afterboot".to_owned(),

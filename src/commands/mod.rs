@@ -5,6 +5,7 @@
 //! pipe (`| head`) ends a command quietly.
 
 mod agent;
+mod bench;
 mod check;
 mod demo;
 mod import;
@@ -95,6 +96,7 @@ pub fn run(command: Command) -> Result<i32, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),

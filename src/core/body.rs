@@ -112,11 +112,15 @@ pub struct Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if !self.field.is_empty() {
-            write!(f, ", {}", self.field)?;
+        let place = match (self.line, self.field.as_str()) {
+            (0, field) => field.to_owned(),
+            (line, "") => format!("line {line}"),
+            (line, field) => format!("line {line}, {field}"),
+        };
+        if !place.is_empty() {
+            write!(f, "{place}: ")?;
         }
-        write!(f, ": {}", self.reason)?;
+        f.write_str(&self.reason)?;
         if !self.hint.is_empty() {
             write!(f, "; {}", self.hint)?;
         }

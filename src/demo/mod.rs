@@ -74,9 +74,15 @@ pub enum DemoError {
 }
 
 /// Runs the demo until the night is over, `stopped` says so, or nobody reads `out` any more.
-pub fn run(options: &Options, out: &mut dyn Write, terminal: bool, stopped: &dyn Fn() -> bool) -> Result<Story, DemoError> {
+pub fn run(
+    options: &Options,
+    out: &mut dyn Write,
+    terminal: bool,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Story, DemoError> {
     let folder = Folder::of(options.data.as_ref())?;
-    let rules = RuleSet::check(rule_files::standard()).map_err(|errors| DemoError::Rules(errors.to_string()))?;
+    let rules = RuleSet::check(rule_files::standard())
+        .map_err(|errors| DemoError::Rules(errors.to_string()))?;
     let clock = Arc::new(ScaledClock::new(EVENING, options.speed));
     let mut server = listen(options.listen, folder.path(), &clock)?;
     server.recover(&rules)?;
@@ -98,15 +104,24 @@ pub fn run(options: &Options, out: &mut dyn Write, terminal: bool, stopped: &dyn
 }
 
 /// A server on the address asked for.
-fn listen(wanted: Option<SocketAddr>, data: PathBuf, clock: &Arc<ScaledClock>) -> Result<Server, DemoError> {
-    let config = |listen| Config { data: data.clone(), listen, ..Config::default() };
+fn listen(
+    wanted: Option<SocketAddr>,
+    data: PathBuf,
+    clock: &Arc<ScaledClock>,
+) -> Result<Server, DemoError> {
+    let config = |listen| Config {
+        data: data.clone(),
+        listen,
+        ..Config::default()
+    };
     let usual = Config::default().listen;
     let first = wanted.unwrap_or(usual);
     match Server::listen(config(first), Arc::clone(clock) as Arc<dyn Clock>) {
         Ok(server) => Ok(server),
         Err(_) if wanted.is_none() => {
             let free = SocketAddr::new(usual.ip(), 0);
-            Server::listen(config(free), Arc::clone(clock) as Arc<dyn Clock>).map_err(|error| DemoError::Listen(free, error))
+            Server::listen(config(free), Arc::clone(clock) as Arc<dyn Clock>)
+                .map_err(|error| DemoError::Listen(free, error))
         }
         Err(error) => Err(DemoError::Listen(first, error)),
     }
@@ -122,11 +137,16 @@ impl Folder {
     fn of(data: Option<&PathBuf>) -> Result<Folder, DemoError> {
         let Some(path) = data else {
             let made = tempfile::Builder::new().prefix("afterboot-demo-").tempdir();
-            return made.map(Folder::Temporary).map_err(|error| DemoError::Folder(format!("no temporary folder: {error}")));
+            return made
+                .map(Folder::Temporary)
+                .map_err(|error| DemoError::Folder(format!("no temporary folder: {error}")));
         };
         let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
         if occupied {
-            return Err(DemoError::Folder(format!("{} is not empty; the demo begins with a store of its own", path.display())));
+            return Err(DemoError::Folder(format!(
+                "{} is not empty; the demo begins with a store of its own",
+                path.display()
+            )));
         }
         Ok(Folder::Kept(path.clone()))
     }
@@ -159,7 +179,11 @@ impl Show<'_> {
             Folder::Temporary(_) => "removed at the end",
         };
         let lines = [
-            format!("Patch Tuesday night: {} machines of {} clients", self.options.devices, self.fleet.clients()),
+            format!(
+                "Patch Tuesday night: {} machines of {} clients",
+                self.options.devices,
+                self.fleet.clients()
+            ),
             format!("  server  http://{}, with the standard rules", self.address),
             format!("  store   {} ({fate})", folder.path().display()),
             format!(
@@ -180,7 +204,9 @@ impl Show<'_> {
 
     fn play(&mut self, server: &Server) -> Result<(), DemoError> {
         let watch = Stopwatch::start();
-        let Some(owner) = server.owner().cloned() else { return Ok(()) };
+        let Some(owner) = server.owner().cloned() else {
+            return Ok(());
+        };
         let mut subscription = owner.subscribe(Some(0));
         let refused = |error: io::Error| DemoError::Refused(error.to_string());
         let mut wire = Wire::connect(self.address).map_err(refused)?;
@@ -193,7 +219,11 @@ impl Show<'_> {
                 if self.over() {
                     return Ok(());
                 }
-                std::thread::sleep(self.clock.wait(batch.time - self.clock.now()).min(STOP_POLL));
+                std::thread::sleep(
+                    self.clock
+                        .wait(batch.time - self.clock.now())
+                        .min(STOP_POLL),
+                );
             }
             if self.over() {
                 return Ok(());
@@ -232,13 +262,20 @@ impl Show<'_> {
         if batch.reports == 0 {
             return Ok(());
         }
-        let answered = wire.post("/api/v1/reports", "application/x-ndjson", batch.body.as_bytes());
+        let answered = wire.post(
+            "/api/v1/reports",
+            "application/x-ndjson",
+            batch.body.as_bytes(),
+        );
         match answered {
             Ok((200, _)) => {
                 self.reports += batch.reports;
                 Ok(())
             }
-            Ok((status, text)) => Err(DemoError::Refused(format!("{status}: {}", String::from_utf8_lossy(text)))),
+            Ok((status, text)) => Err(DemoError::Refused(format!(
+                "{status}: {}",
+                String::from_utf8_lossy(text)
+            ))),
             Err(error) => Err(DemoError::Refused(error.to_string())),
         }
     }
@@ -253,8 +290,14 @@ impl Show<'_> {
     fn close(&mut self, took: Duration) {
         let now = story::clock(self.clock.now());
         self.screen.line("");
-        self.screen.line(&format!("The night is over: {now} by the fleet's clock, {} s by yours.", took.as_secs()));
-        self.screen.line(&format!("  {} reports, each durable before it was acknowledged", self.reports));
+        self.screen.line(&format!(
+            "The night is over: {now} by the fleet's clock, {} s by yours.",
+            took.as_secs()
+        ));
+        self.screen.line(&format!(
+            "  {} reports, each durable before it was acknowledged",
+            self.reports
+        ));
         let summary = self.story.summary();
         self.screen.line(summary.trim_end());
         if self.options.exit {
@@ -273,14 +316,24 @@ impl Show<'_> {
         let program = &self.options.program;
         let ask = |text: &str| format!("{program} query --url {url} '{text}'");
         let mut commands = vec![ask("alerts from -12h | by state: n = count()")];
-        let examples = [(Fate::Hangs, "did not come back"), (Fate::LosesService, "came back without a service")];
+        let examples = [
+            (Fate::Hangs, "did not come back"),
+            (Fate::LosesService, "came back without a service"),
+        ];
         for (fate, what) in examples {
             if let Some(machine) = self.fleet.example(fate) {
-                commands.push(ask(&format!("timeline \"{}\" from -12h", machine.identity.name)) + &format!("   # {what}"));
+                commands.push(
+                    ask(&format!("timeline \"{}\" from -12h", machine.identity.name))
+                        + &format!("   # {what}"),
+                );
             }
         }
-        commands.push(ask("decisions from -12h where state = \"suppressed\" | by rule, reason: n = count()"));
-        commands.push(ask("devices where pending_reboot | show client, device, uptime"));
+        commands.push(ask(
+            "decisions from -12h where state = \"suppressed\" | by rule, reason: n = count()",
+        ));
+        commands.push(ask(
+            "devices where pending_reboot | show client, device, uptime",
+        ));
         commands.push(format!("curl -s {url}/api/v1/alerts"));
         commands.push(format!("curl -sN '{url}/api/v1/stream?after=0'"));
         commands

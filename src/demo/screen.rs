@@ -15,7 +15,12 @@ pub struct Screen<'w> {
 impl<'w> Screen<'w> {
     /// A screen; only a terminal gets the line that moves.
     pub fn new(out: &'w mut dyn Write, terminal: bool) -> Screen<'w> {
-        Screen { out, terminal, moving: false, closed: false }
+        Screen {
+            out,
+            terminal,
+            moving: false,
+            closed: false,
+        }
     }
 
     /// A line that stays.
@@ -52,7 +57,10 @@ impl<'w> Screen<'w> {
     }
 
     fn write(&mut self, text: &str) {
-        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        let written = self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush());
         self.closed |= written.is_err();
     }
 }

@@ -4,7 +4,7 @@
 //! ([`crate::core`]) feeds each record once, in sequence, and moves time forward between them.
 //!
 //! One instant is decided so: all that arrived is applied, then watches, then rules, each in file order and
-//! within it by client and subject. Only where a line contradicts an earlier one of its device at that instant
+//! within it by client and subject. Only where a line contradicts an earlier one of its device about the same time
 //! (a body that says true, false, true), the rules that read the signal are decided in between.
 //! Timers that fall on the instant of an arrival see what arrived.
 
@@ -37,8 +37,9 @@ use std::sync::Arc;
 use storage::{DeviceId, Nanos, Record, Row, Schema, TableKind};
 use turn::{Turn, Versions};
 
-/// What the lines of one instant said so far: the last value by device, signal and instance.
-type Said = std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr), storage::Value>;
+/// What the lines of one instant said so far: the last value by device, signal, instance and time.
+type Said =
+    std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr, Nanos), storage::Value>;
 
 /// A unit of a device to be decided, in the order of one instant.
 type Place = (UnitId, SmolStr, SmolStr, DeviceId);
@@ -185,12 +186,14 @@ impl Engine {
         }
     }
 
-    /// Where a line says otherwise than an earlier line of its device at this same instant, the rules that read
-    /// that signal are decided before it is applied.
+    /// Where a line says otherwise of the same time than an earlier line of its device at this same instant, the
+    /// rules that read that signal are decided before it is applied. Lines about different times (a backlog) are
+    /// told together: a part of them alone was never what we knew.
     fn decide_before(&mut self, record: &Record, said: &mut Said) {
         let mut rules: BTreeSet<Place> = BTreeSet::new();
-        for (device, key, signal, value) in self.mapping.samples(&record.rows) {
-            let before = said.insert((device, signal, key.clone()), value.clone());
+        for (device, key, signal, time, value) in self.mapping.samples(&record.rows) {
+            let time = time.min(record.arrival);
+            let before = said.insert((device, signal, key.clone(), time), value.clone());
             if before.is_some_and(|before| before != *value) {
                 let units = self.deps.of_signal(signal);
                 let is_rule =

@@ -3,8 +3,8 @@
 //! A pure function of seed and fleet: [`assign`] deals the fates, [`plan`] gives each its minutes. Times of a plan
 //! are seconds of the night. The night is over when everything planned has had its consequences.
 
-use super::names::{QUIET_UPDATE, SERVER_UPDATE, Update, WORKSTATION_UPDATE};
 use super::SLOT_SECONDS;
+use super::names::{QUIET_UPDATE, SERVER_UPDATE, Update, WORKSTATION_UPDATE};
 use super::random::Random;
 
 /// How long the night lasts, in seconds.
@@ -57,7 +57,9 @@ pub fn assign(servers: &[bool], seed: u64) -> Vec<Fate> {
         (Fate::NoReboot, order.len() / 10),
         (Fate::Rests, order.len() / 12),
     ];
-    let mut special = special.into_iter().flat_map(|(fate, count)| std::iter::repeat_n(fate, count));
+    let mut special = special
+        .into_iter()
+        .flat_map(|(fate, count)| std::iter::repeat_n(fate, count));
     let mut fates: Vec<Fate> = servers
         .iter()
         .map(|server| match (server, random.below(10)) {
@@ -139,22 +141,49 @@ pub fn plan(fate: Fate, server: bool, wave: usize, random: &mut Random) -> Plan 
     let crash = random.between(100, 260) * MINUTE;
     match fate {
         Fate::Recovers => patched,
-        Fate::SlowService => Plan { service: Some(boot + random.between(200, 400)), ..patched },
-        Fate::LosesService => Plan { service: None, ..patched },
-        Fate::Hangs => Plan { boot: None, installed_late: None, ..patched },
+        Fate::SlowService => Plan {
+            service: Some(boot + random.between(200, 400)),
+            ..patched
+        },
+        Fate::LosesService => Plan {
+            service: None,
+            ..patched
+        },
+        Fate::Hangs => Plan {
+            boot: None,
+            installed_late: None,
+            ..patched
+        },
         Fate::HangsUntilReset => {
             let reset = restart + random.between(35, 50) * MINUTE;
-            Plan { boot: Some(reset), installed_late: late.then_some(reset + 100), service: Some(reset), ..patched }
+            Plan {
+                boot: Some(reset),
+                installed_late: late.then_some(reset + 100),
+                service: Some(reset),
+                ..patched
+            }
         }
-        Fate::NoReboot | Fate::Waits => {
-            Plan { installed: Some(installed), installed_late: None, restart: None, boot: None, ..patched }
-        }
-        Fate::Fails => {
-            Plan { installed: None, installed_late: None, failed: Some(installed), restart: None, boot: None, ..patched }
-        }
-        Fate::Crashes => {
-            Plan { crash: Some(crash), boot: Some(crash + 95), service: Some(crash + 95), ..Plan::default() }
-        }
+        Fate::NoReboot | Fate::Waits => Plan {
+            installed: Some(installed),
+            installed_late: None,
+            restart: None,
+            boot: None,
+            ..patched
+        },
+        Fate::Fails => Plan {
+            installed: None,
+            installed_late: None,
+            failed: Some(installed),
+            restart: None,
+            boot: None,
+            ..patched
+        },
+        Fate::Crashes => Plan {
+            crash: Some(crash),
+            boot: Some(crash + 95),
+            service: Some(crash + 95),
+            ..Plan::default()
+        },
         Fate::Rests | Fate::Off => Plan::default(),
     }
 }
@@ -167,7 +196,13 @@ mod tests {
     fn every_fate_that_somebody_must_look_at_is_dealt() {
         for (servers, seed) in [(8, 1), (8, 2), (130, 1)] {
             let fates = assign(&vec![true; servers], seed);
-            for fate in [Fate::Hangs, Fate::LosesService, Fate::Crashes, Fate::Fails, Fate::Waits] {
+            for fate in [
+                Fate::Hangs,
+                Fate::LosesService,
+                Fate::Crashes,
+                Fate::Fails,
+                Fate::Waits,
+            ] {
                 assert!(fates.contains(&fate), "{fate:?} of {servers} servers");
             }
             assert_eq!(fates, assign(&vec![true; servers], seed));
@@ -181,7 +216,11 @@ mod tests {
         for seed in 0..2_000 {
             for wave in 0..3 {
                 let plan = plan(Fate::Hangs, true, wave, &mut Random::new(seed));
-                assert!(plan.restart.is_some_and(|at| at + 30 * MINUTE < NIGHT_SECONDS), "{plan:?}");
+                assert!(
+                    plan.restart
+                        .is_some_and(|at| at + 30 * MINUTE < NIGHT_SECONDS),
+                    "{plan:?}"
+                );
             }
         }
     }

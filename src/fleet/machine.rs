@@ -77,13 +77,20 @@ impl Machine {
             return None;
         }
         let time = |second: i64| print_time(dawn + second * SECOND);
-        let mut report = json!({"device": self.identity.name, "time": time(at), "signals": self.signals(at)});
-        let labels = self.identity.labels.iter().map(|(name, value)| (name.to_string(), json!(value)));
+        let mut report =
+            json!({"device": self.identity.name, "time": time(at), "signals": self.signals(at)});
+        let labels = self
+            .identity
+            .labels
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(value)));
         let mut labels: Map<String, Value> = labels.collect();
         labels.insert("client".into(), json!(self.identity.client));
         report["labels"] = Value::Object(labels);
         let happened = self.events();
-        let news = happened.into_iter().filter(|(second, _)| *second > self.told && *second <= at);
+        let news = happened
+            .into_iter()
+            .filter(|(second, _)| *second > self.told && *second <= at);
         let events: Vec<Value> = news
             .map(|(second, mut event)| {
                 event["time"] = json!(time(second));
@@ -100,18 +107,37 @@ impl Machine {
     fn signals(&mut self, at: i64) -> Value {
         let installing = self.plan.update.is_some()
             && at >= self.plan.started
-            && at < self.plan.installed.or(self.plan.failed).or(self.plan.restart).unwrap_or(at);
+            && at
+                < self
+                    .plan
+                    .installed
+                    .or(self.plan.failed)
+                    .or(self.plan.restart)
+                    .unwrap_or(at);
         self.cpu = self.random.walk(self.cpu, 2.0, 1.0, 35.0);
         self.memory = self.random.walk(self.memory, 0.5, 20.0, 90.0);
-        self.disk_free = (self.disk_free - self.random.fraction() * 2e6).max(1e9).round();
+        self.disk_free = (self.disk_free - self.random.fraction() * 2e6)
+            .max(1e9)
+            .round();
         let busy = if installing { 40.0 } else { 0.0 };
         let hundredth = |value: f64| (value * 100.0).round() / 100.0;
         let boot = self.plan.boot.filter(|boot| at >= *boot);
         let uptime = boot.map_or(self.uptime_at_start + at, |boot| at - boot + 20);
-        let pending = self.fate == Fate::Waits && self.plan.installed.is_some_and(|done| at >= done + PENDING_AFTER);
+        let pending = self.fate == Fate::Waits
+            && self
+                .plan
+                .installed
+                .is_some_and(|done| at >= done + PENDING_AFTER);
         let mut services = Map::new();
-        for (index, name) in self.identity.services.iter().chain(&COMMON_SERVICES).enumerate() {
-            let stopped = index == 0 && boot.is_some() && self.plan.service.is_none_or(|runs| at < runs);
+        for (index, name) in self
+            .identity
+            .services
+            .iter()
+            .chain(&COMMON_SERVICES)
+            .enumerate()
+        {
+            let stopped =
+                index == 0 && boot.is_some() && self.plan.service.is_none_or(|runs| at < runs);
             let state = if stopped { "stopped" } else { "running" };
             services.insert((*name).into(), json!({"state": state, "start": "auto"}));
         }
@@ -156,7 +182,10 @@ impl Machine {
         // What stopped it is known once it is back.
         if let Some(at) = plan.crash {
             let cause = "stop error 0x0000009f (driver power state)";
-            events.push((at, json!({"kind": "reboot.started", "planned": false, "cause": cause})));
+            events.push((
+                at,
+                json!({"kind": "reboot.started", "planned": false, "cause": cause}),
+            ));
         }
         events
     }

@@ -51,9 +51,17 @@ impl Fleet {
             let wave = index / 3 % 3;
             let server = servers[index];
             let plan = fate::plan(fate, server, wave, &mut random);
-            Machine::new(identity(index, server, wave, fate, &mut random), fate, plan, random)
+            Machine::new(
+                identity(index, server, wave, fate, &mut random),
+                fate,
+                plan,
+                random,
+            )
         };
-        Fleet { machines: fates.into_iter().enumerate().map(machine).collect(), slot: 0 }
+        Fleet {
+            machines: fates.into_iter().enumerate().map(machine).collect(),
+            slot: 0,
+        }
     }
 
     /// When the night of the plans is over.
@@ -64,7 +72,11 @@ impl Fleet {
     /// The reports of the next instant; each machine reports once a minute, and as soon as it is back.
     pub fn next_batch(&mut self) -> Batch {
         let at = self.slot * SLOT_SECONDS;
-        let mut batch = Batch { time: EVENING + at * SECOND, body: String::new(), reports: 0 };
+        let mut batch = Batch {
+            time: EVENING + at * SECOND,
+            body: String::new(),
+            reports: 0,
+        };
         for (index, machine) in self.machines.iter_mut().enumerate() {
             // A rebooted agent counts its minutes from its start.
             let phase = match machine.plan.boot {
@@ -84,7 +96,11 @@ impl Fleet {
 
     /// How many clients the fleet has.
     pub fn clients(&self) -> usize {
-        let mut names: Vec<_> = self.machines.iter().map(|machine| machine.identity.client).collect();
+        let mut names: Vec<_> = self
+            .machines
+            .iter()
+            .map(|machine| machine.identity.client)
+            .collect();
         names.sort_unstable();
         names.dedup();
         names.len()
@@ -99,7 +115,11 @@ impl Fleet {
 fn identity(index: usize, server: bool, wave: usize, fate: Fate, random: &mut Random) -> Identity {
     let (client, sites) = CLIENTS[index / 3 % CLIENTS.len()];
     let site = *random.choose(sites);
-    let (role, services) = if server { *random.choose(&ROLES) } else { ("ws", WORKSTATION_SERVICES) };
+    let (role, services) = if server {
+        *random.choose(&ROLES)
+    } else {
+        ("ws", WORKSTATION_SERVICES)
+    };
     let wave = match (fate, wave) {
         (Fate::Crashes | Fate::Rests, _) => "none".to_owned(),
         (_, 0) => "test".to_owned(),
@@ -111,8 +131,19 @@ fn identity(index: usize, server: bool, wave: usize, fate: Fate, random: &mut Ra
         labels: [
             ("site", site.to_owned()),
             ("role", role.to_owned()),
-            ("class", if server { "server" } else { "workstation" }.to_owned()),
-            ("os", if server { "Windows Server 2022" } else { "Windows 11" }.to_owned()),
+            (
+                "class",
+                if server { "server" } else { "workstation" }.to_owned(),
+            ),
+            (
+                "os",
+                if server {
+                    "Windows Server 2022"
+                } else {
+                    "Windows 11"
+                }
+                .to_owned(),
+            ),
             ("wave", wave),
         ],
         services: services.to_vec(),
@@ -131,7 +162,10 @@ mod tests {
         for _ in 0..NIGHT_SECONDS / SLOT_SECONDS {
             let batch = fleet.next_batch();
             let own = format!("\"{}\"", machine.identity.name);
-            let line = batch.body.lines().find(|line| line.contains(&format!("\"device\":{own}")));
+            let line = batch
+                .body
+                .lines()
+                .find(|line| line.contains(&format!("\"device\":{own}")));
             lines.extend(line.map(|line| ((batch.time - EVENING) / SECOND, line.to_owned())));
         }
         (machine, lines)
@@ -150,15 +184,26 @@ mod tests {
     fn a_machine_that_recovers_tells_its_whole_story_once() {
         let (machine, lines) = lines(Fate::Recovers);
         let told: String = lines.iter().map(|(_, line)| line.as_str()).collect();
-        for kind in ["patch.staged", "patch.started", "patch.installed", "reboot.started"] {
+        for kind in [
+            "patch.staged",
+            "patch.started",
+            "patch.installed",
+            "reboot.started",
+        ] {
             let count = told.matches(&format!("\"kind\":\"{kind}\"")).count();
             assert_eq!(count, 1, "{kind} of {:?}", machine.plan);
         }
         let boot = machine.plan.boot.expect("it comes back");
-        let first = lines.iter().find(|(at, _)| *at >= boot).expect("it reports again");
+        let first = lines
+            .iter()
+            .find(|(at, _)| *at >= boot)
+            .expect("it reports again");
         assert!(first.0 - boot < SLOT_SECONDS, "as soon as it is back");
         let gap = lines.windows(2).map(|pair| pair[1].0 - pair[0].0).max();
-        assert!(gap.is_some_and(|gap| gap > 180), "long enough to be missed: {gap:?}");
+        assert!(
+            gap.is_some_and(|gap| gap > 180),
+            "long enough to be missed: {gap:?}"
+        );
     }
 
     #[test]
@@ -166,7 +211,12 @@ mod tests {
         let (machine, lines) = lines(Fate::Hangs);
         let (last, line) = lines.last().expect("it reported");
         assert!(line.contains("reboot.started"), "{line}");
-        assert!(machine.plan.restart.is_some_and(|at| (at..at + 2 * SLOT_SECONDS).contains(last)));
+        assert!(
+            machine
+                .plan
+                .restart
+                .is_some_and(|at| (at..at + 2 * SLOT_SECONDS).contains(last))
+        );
     }
 
     #[test]

@@ -37,9 +37,20 @@ pub const WORKSTATION_SERVICES: &[&str] = &["Spooler", "LanmanWorkstation"];
 pub type Update = (&'static str, &'static str, bool);
 
 /// The cumulative update for servers.
-pub const SERVER_UPDATE: Update =
-    ("KB5094127", "2026-06 Cumulative Update for Microsoft server operating system (KB5094127)", true);
+pub const SERVER_UPDATE: Update = (
+    "KB5094127",
+    "2026-06 Cumulative Update for Microsoft server operating system (KB5094127)",
+    true,
+);
 /// The cumulative update for workstations.
-pub const WORKSTATION_UPDATE: Update = ("KB5094130", "2026-06 Cumulative Update for Windows 11 (KB5094130)", true);
+pub const WORKSTATION_UPDATE: Update = (
+    "KB5094130",
+    "2026-06 Cumulative Update for Windows 11 (KB5094130)",
+    true,
+);
 /// One that needs no reboot.
-pub const QUIET_UPDATE: Update = ("KB5093998", "2026-06 Cumulative Update for .NET Framework (KB5093998)", false);
+pub const QUIET_UPDATE: Update = (
+    "KB5093998",
+    "2026-06 Cumulative Update for .NET Framework (KB5093998)",
+    false,
+);

@@ -67,8 +67,15 @@ mod tests {
         let mut random = Random::new(1);
         let drawn: Vec<i64> = (0..6).map(|_| random.between(-9, 9)).collect();
         let mut again = Random::new(1);
-        assert_eq!(drawn, (0..6).map(|_| again.between(-9, 9)).collect::<Vec<_>>());
+        assert_eq!(
+            drawn,
+            (0..6).map(|_| again.between(-9, 9)).collect::<Vec<_>>()
+        );
         assert!(drawn.iter().all(|n| (-9..=9).contains(n)));
-        assert_eq!(Random::new(0).next(), 0xE220_A839_7B1D_CDAF, "the first number of the published sequence");
+        assert_eq!(
+            Random::new(0).next(),
+            0xE220_A839_7B1D_CDAF,
+            "the first number of the published sequence"
+        );
     }
 }

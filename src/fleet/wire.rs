@@ -26,7 +26,12 @@ impl Wire {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Wire { reader: BufReader::new(stream), head: Vec::new(), line: String::new(), answer: Vec::new() })
+        Ok(Wire {
+            reader: BufReader::new(stream),
+            head: Vec::new(),
+            line: String::new(),
+            answer: Vec::new(),
+        })
     }
 
     /// Posts a body and waits for the answer: its status and text.
@@ -56,8 +61,13 @@ impl Wire {
 
     fn receive(&mut self) -> io::Result<(u16, &[u8])> {
         self.next_line()?;
-        let status = self.line.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let status = status.ok_or_else(|| io::Error::other(format!("no HTTP answer: {:?}", self.line)))?;
+        let status = self
+            .line
+            .split(' ')
+            .nth(1)
+            .and_then(|word| word.parse().ok());
+        let status =
+            status.ok_or_else(|| io::Error::other(format!("no HTTP answer: {:?}", self.line)))?;
         let mut length = 0usize;
         loop {
             self.next_line()?;

@@ -9,6 +9,7 @@ use ::query::run::Limits;
 use ::query::value::Value;
 use hyper::StatusCode;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the doors count.
@@ -205,12 +206,42 @@ pub async fn page(app: Arc<App>, _: Call) -> Result<Reply, ApiError> {
             now.turn_seconds,
         );
     }
+    store_files(&app.config.data, &mut page);
     open_alerts(&app, &mut page).await;
     Ok(reply::text(
         StatusCode::OK,
         "text/plain; version=0.0.4; charset=utf-8",
         page.finish(),
     ))
+}
+
+/// The files of the store by kind, the first word of their names: `wal`, `segment` …
+fn store_files(folder: &Path, page: &mut Page) {
+    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = name
+            .split(['-', '.'])
+            .next()
+            .unwrap_or_default()
+            .to_string();
+        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+        let (files, sum) = kinds.entry(kind).or_default();
+        *files += 1;
+        *sum += bytes;
+    }
+    page.family("store_files", "gauge", "Files of the store, by kind.");
+    for (kind, (files, _)) in &kinds {
+        page.sample(&[("kind", kind)], *files as f64);
+    }
+    page.family(
+        "store_bytes",
+        "gauge",
+        "Bytes of the store's files, by kind.",
+    );
+    for (kind, (_, bytes)) in &kinds {
+        page.sample(&[("kind", kind)], *bytes as f64);
+    }
 }
 
 /// Open alerts out of the store, as any query would count them; left out while too many queries run.

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod call;
+mod compact;
 mod error;
 mod health;
 mod ledger;

@@ -44,6 +44,7 @@ pub const ROUTES: &[Route] = routes! {
     GET "/api/v1/query" super::query::get, "one query, one answer";
     POST "/api/v1/query" super::query::post, "the same, for long queries";
     GET "/api/v1/alerts" super::alerts::get, "alerts with state and reason, open ones by default";
+    POST "/api/v1/compact" super::compact::post, "what is in memory goes to segments now; answers when done";
     GET "/api/v1/stream" super::stream::get, "server-sent events of every decision";
     GET "/metrics" super::metrics::page, "the server's own numbers, Prometheus text format";
     GET "/healthz" super::health::alive, "200 while the process runs";

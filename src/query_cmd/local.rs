@@ -9,7 +9,7 @@ use crate::hresult;
 use query::check;
 use query::diagnostic;
 use query::ir::Program;
-use query::run::{Ask, AnswerError, Limits, RunError, answer};
+use query::run::{AnswerError, Ask, Limits, RunError, answer};
 use query::span::Source;
 use query::table::Table;
 use std::path::Path;
@@ -31,9 +31,14 @@ impl Local {
     /// Opens the folder; it must hold a store already.
     pub fn open(folder: &Path) -> Result<Local, Failure> {
         let shown = folder.display();
-        let holds_store = std::fs::read_dir(folder).map_err(|error| environment(format!("{shown}: {error}")))?.count() > 0;
+        let holds_store = std::fs::read_dir(folder)
+            .map_err(|error| environment(format!("{shown}: {error}")))?
+            .count()
+            > 0;
         if !holds_store {
-            return Err(environment(format!("{shown} holds no store; `afterboot serve --data {shown}` makes one")));
+            return Err(environment(format!(
+                "{shown} holds no store; `afterboot serve --data {shown}` makes one"
+            )));
         }
         let disk = RealDisk::new(folder).map_err(|error| match error {
             Error::Locked { .. } => environment(format!(
@@ -41,10 +46,15 @@ impl Local {
             )),
             error => environment(error.to_string()),
         })?;
-        let opened = Store::open(Arc::new(disk), Options::default()).map_err(|error| environment(error.to_string()))?;
+        let opened = Store::open(Arc::new(disk), Options::default())
+            .map_err(|error| environment(error.to_string()))?;
         let snapshot = opened.store.snapshot();
         let program = program(&snapshot)?;
-        Ok(Local { snapshot, program, _store: opened.store })
+        Ok(Local {
+            snapshot,
+            program,
+            _store: opened.store,
+        })
     }
 
     /// The answer to one question.
@@ -78,15 +88,21 @@ fn program(snapshot: &Snapshot) -> Result<Program, Failure> {
     let checked = check::program(&sources);
     checked.program.ok_or_else(|| {
         let errors = diagnostic::render(&checked.diagnostics, &sources, false);
-        environment(format!("the rules kept in the store do not check with this version:\n{errors}"))
+        environment(format!(
+            "the rules kept in the store do not check with this version:\n{errors}"
+        ))
     })
 }
 
 /// The files of the newest record of rules.
 pub fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
     let schema = snapshot.schema();
-    let Some(table) = schema.find_table(TableKind::System, RULES) else { return Ok(Vec::new()) };
-    let Some(column) = schema.find_column(table, VALUE) else { return Ok(Vec::new()) };
+    let Some(table) = schema.find_table(TableKind::System, RULES) else {
+        return Ok(Vec::new());
+    };
+    let Some(column) = schema.find_column(table, VALUE) else {
+        return Ok(Vec::new());
+    };
     let mut newest = (0, Vec::new());
     for stored in snapshot.scan(&Select::table(table))? {
         let stored = stored?;
@@ -94,9 +110,12 @@ pub fn stored_rules(snapshot: &Snapshot) -> Result<Vec<Source>, Error> {
             newest = (stored.seq, Vec::new());
         }
         if stored.seq == newest.0
-            && let Some((_, Value::Text(text))) = stored.row.cells.iter().find(|(known, _)| *known == column)
+            && let Some((_, Value::Text(text))) =
+                stored.row.cells.iter().find(|(known, _)| *known == column)
         {
-            newest.1.push(Source::new(stored.row.instance.as_str(), text.as_str()));
+            newest
+                .1
+                .push(Source::new(stored.row.instance.as_str(), text.as_str()));
         }
     }
     Ok(newest.1)

@@ -62,7 +62,7 @@ impl Failure {
 pub struct Connection(Found);
 
 enum Found {
-    Server(Client),
+    Server(Box<Client>),
     Folder(Box<Local>),
 }
 
@@ -71,8 +71,9 @@ impl Connection {
     pub fn open(target: &Target) -> Result<Connection, Failure> {
         match target {
             Target::Url { url, token } => {
-                let client = Client::new(url, token.as_deref()).map_err(|error| Failure::Environment(error.to_string()))?;
-                Ok(Connection(Found::Server(client)))
+                let client = Client::new(url, token.as_deref())
+                    .map_err(|error| Failure::Environment(error.to_string()))?;
+                Ok(Connection(Found::Server(Box::new(client))))
             }
             Target::Data(folder) => Ok(Connection(Found::Folder(Box::new(Local::open(folder)?)))),
         }
@@ -98,15 +99,28 @@ fn ask_server(client: &Client, text: &str, cancel: &dyn Fn() -> bool) -> Result<
         return answer::from_json(&body).map_err(|error| Failure::Environment(error.to_string()));
     }
     let said = refusal(answer.status, &body);
-    Err(if answer.status == 400 { Failure::Question(said) } else { Failure::Environment(said) })
+    Err(if answer.status == 400 {
+        Failure::Question(said)
+    } else {
+        Failure::Environment(said)
+    })
 }
 
 /// What the server's error object says, for people.
 fn refusal(status: u16, body: &str) -> String {
     let object: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let field = |name: &str| object.get(name).and_then(serde_json::Value::as_str).unwrap_or("").trim_end();
+    let field = |name: &str| {
+        object
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("")
+            .trim_end()
+    };
     if field("message").is_empty() {
         return format!("the server answered with status {status}");
+    }
+    if !field("rendered").is_empty() {
+        return field("rendered").to_owned();
     }
     let mut said = field("message").to_owned();
     if !field("where").is_empty() && !said.contains(field("where")) {
@@ -120,11 +134,20 @@ fn refusal(status: u16, body: &str) -> String {
 
 /// Whether an answer says of itself that damage made it incomplete.
 pub fn incomplete(table: &Table) -> bool {
-    table.notes.iter().any(|note| note.starts_with("answer incomplete"))
+    table
+        .notes
+        .iter()
+        .any(|note| note.starts_with("answer incomplete"))
 }
 
 /// Prints an answer, and beside it the notes that the format cannot carry.
-pub fn print(table: &Table, format: Format, width: Option<u16>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+pub fn print(
+    table: &Table,
+    format: Format,
+    width: Option<u16>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
     render::render(table, format, width, out)?;
     out.flush()?;
     if !format.carries_notes() {
@@ -137,7 +160,13 @@ pub fn print(table: &Table, format: Format, width: Option<u16>, out: &mut dyn Wr
 
 /// Asks `text` of `target`, prints the answer, and gives the exit code: 0 answered, 1 answered but damage
 /// made it incomplete, 2 the question is wrong, 3 no answer could be had.
-pub fn run(text: &str, target: &Target, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+pub fn run(
+    text: &str,
+    target: &Target,
+    format: Format,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> i32 {
     let answer = Connection::open(target).and_then(|connection| connection.ask(text, &|| false));
     match answer {
         Ok(table) => match print(&table, format, None, out, err) {
@@ -166,8 +195,18 @@ mod tests {
 
     #[test]
     fn refusals_are_told_whole() {
-        check(r#"{"code":"query","message":"no source \"devicess\"","where":"","hint":"did you mean devices?"}"#, "no source \"devicess\"\n  hint: did you mean devices?");
-        check(r#"{"code":"x","message":"too long","where":"q","hint":""}"#, "q: too long");
+        check(
+            r#"{"code":"query","message":"no source \"devicess\"","where":"","hint":"did you mean devices?"}"#,
+            "no source \"devicess\"\n  hint: did you mean devices?",
+        );
+        check(
+            r#"{"code":"x","message":"too long","where":"q","hint":""}"#,
+            "q: too long",
+        );
+        check(
+            r#"{"code":"q","message":"no","where":"line 1","hint":"h","rendered":"with carets\n"}"#,
+            "with carets",
+        );
         check("<html>", "the server answered with status 400");
     }
 }

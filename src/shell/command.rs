@@ -58,11 +58,15 @@ impl Command {
             [".quit" | ".exit"] => Command::Quit,
             // The server knows them too: they are answered like questions, with a table.
             [".tables"] | [".schema", _] => Command::Ask(words.join(" ")),
-            [".schema", ..] => Command::Wrong("wanted is .schema and one name; .tables lists them".into()),
+            [".schema", ..] => {
+                Command::Wrong("wanted is .schema and one name; .tables lists them".into())
+            }
             [".timer", "on"] => Command::Timer(true),
             [".timer", "off"] => Command::Timer(false),
             [".timer", ..] => Command::Wrong("wanted is .timer on or .timer off".into()),
-            [".mode", word] if Format::parse(word).is_some() => Command::Mode(Format::parse(word).unwrap_or_default()),
+            [".mode", word] if Format::parse(word).is_some() => {
+                Command::Mode(Format::parse(word).unwrap_or_default())
+            }
             [".mode", ..] => {
                 let words: Vec<&str> = Format::ALL.iter().map(|(_, word)| *word).collect();
                 Command::Wrong(format!("wanted is .mode and one of {}", words.join(", ")))
@@ -78,7 +82,10 @@ impl Command {
 
 fn nearest(word: &str) -> Option<&'static str> {
     let known = [".help", ".mode", ".timer", ".tables", ".schema", ".quit"];
-    let near = known.into_iter().map(|name| (strsim::osa_distance(word, name), name)).min()?;
+    let near = known
+        .into_iter()
+        .map(|name| (strsim::osa_distance(word, name), name))
+        .min()?;
     (near.0 <= 2).then_some(near.1)
 }
 
@@ -123,17 +130,37 @@ mod tests {
         check(".mode csv", Command::Mode(Format::Csv));
         check(".timer on", Command::Timer(true));
         check(".exit", Command::Quit);
-        check(".mod csv", Command::Wrong("no command .mod; did you mean .mode? (.help lists them)".into()));
-        check(".mode xml", Command::Wrong("wanted is .mode and one of table, json, ndjson, csv, markdown".into()));
-        check(".frobnicate", Command::Wrong("no command .frobnicate; .help lists them".into()));
+        check(
+            ".mod csv",
+            Command::Wrong("no command .mod; did you mean .mode? (.help lists them)".into()),
+        );
+        check(
+            ".mode xml",
+            Command::Wrong("wanted is .mode and one of table, json, ndjson, csv, markdown".into()),
+        );
+        check(
+            ".frobnicate",
+            Command::Wrong("no command .frobnicate; .help lists them".into()),
+        );
     }
 
     #[test]
     fn whole_questions() {
-        for whole in ["devices", "devices where f(\")\") | top 3", "a \"\\\"(\"", ")"] {
+        for whole in [
+            "devices",
+            "devices where f(\")\") | top 3",
+            "a \"\\\"(\"",
+            ")",
+        ] {
             assert!(complete(whole), "{whole}");
         }
-        for open in ["devices |", "devices | by client:", "devices where (a", "timeline \"srv", "x in [1,"] {
+        for open in [
+            "devices |",
+            "devices | by client:",
+            "devices where (a",
+            "timeline \"srv",
+            "x in [1,",
+        ] {
             assert!(!complete(open), "{open}");
         }
     }

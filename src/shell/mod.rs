@@ -8,7 +8,10 @@ mod command;
 use crate::query_cmd::{self, Connection, Failure, Target};
 use command::Command;
 use query::render::Format;
-use reedline::{DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, ValidationResult, Validator};
+use reedline::{
+    DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, ValidationResult,
+    Validator,
+};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,13 +64,26 @@ enum Ended {
 
 impl Session {
     fn new(connection: Connection, clock: fn() -> Nanos, interrupted: Arc<AtomicBool>) -> Session {
-        Session { connection, clock, interrupted, format: Format::Table, timer: false }
+        Session {
+            connection,
+            clock,
+            interrupted,
+            format: Format::Table,
+            timer: false,
+        }
     }
 
     fn interactive(&mut self, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         let mut editor = editor(err);
-        let prompt = DefaultPrompt::new(DefaultPromptSegment::Basic("afterboot".into()), DefaultPromptSegment::Empty);
-        let _ = writeln!(out, "afterboot {}: .help says what can be asked, Ctrl-D leaves", env!("CARGO_PKG_VERSION"));
+        let prompt = DefaultPrompt::new(
+            DefaultPromptSegment::Basic("afterboot".into()),
+            DefaultPromptSegment::Empty,
+        );
+        let _ = writeln!(
+            out,
+            "afterboot {}: .help says what can be asked, Ctrl-D leaves",
+            env!("CARGO_PKG_VERSION")
+        );
         loop {
             match editor.read_line(&prompt) {
                 Ok(Signal::Success(line)) => {
@@ -95,7 +111,10 @@ impl Session {
             match input.take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
                 Ok(0) => return code,
                 Ok(read) if read as u64 == LINE_BYTES_MAX => {
-                    let _ = writeln!(err, "a line of the script is longer than {LINE_BYTES_MAX} bytes");
+                    let _ = writeln!(
+                        err,
+                        "a line of the script is longer than {LINE_BYTES_MAX} bytes"
+                    );
                     return 2;
                 }
                 Ok(_) => {}
@@ -115,7 +134,13 @@ impl Session {
         }
     }
 
-    fn line(&mut self, line: &str, width: Option<u16>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Ended> {
+    fn line(
+        &mut self,
+        line: &str,
+        width: Option<u16>,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> io::Result<Ended> {
         match Command::parse(line) {
             Command::Nothing => {}
             Command::Quit => return Ok(Ended::Quit),
@@ -132,15 +157,27 @@ impl Session {
         Ok(Ended::Well)
     }
 
-    fn ask(&mut self, text: &str, width: Option<u16>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Ended> {
+    fn ask(
+        &mut self,
+        text: &str,
+        width: Option<u16>,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> io::Result<Ended> {
         let begin = (self.clock)();
         let interrupted = Arc::clone(&self.interrupted);
-        let answer = self.connection.ask(text, &|| interrupted.load(Ordering::Relaxed));
+        let answer = self
+            .connection
+            .ask(text, &|| interrupted.load(Ordering::Relaxed));
         let took = (self.clock)().saturating_sub(begin);
         let ended = match answer {
             Ok(table) => {
                 query_cmd::print(&table, self.format, width, out, err)?;
-                if query_cmd::incomplete(&table) { Ended::Badly } else { Ended::Well }
+                if query_cmd::incomplete(&table) {
+                    Ended::Badly
+                } else {
+                    Ended::Well
+                }
             }
             Err(Failure::Cancelled) => {
                 writeln!(err, "cancelled")?;
@@ -161,11 +198,17 @@ impl Session {
 /// The line editor, with its history where the desktop's rules put state files.
 fn editor(err: &mut dyn Write) -> Reedline {
     let editor = Reedline::create().with_validator(Box::new(WholeQuestions));
-    let Some(path) = history_path() else { return editor };
+    let Some(path) = history_path() else {
+        return editor;
+    };
     match FileBackedHistory::with_file(HISTORY_LINES_MAX, path.clone()) {
         Ok(history) => editor.with_history(Box::new(history)),
         Err(error) => {
-            let _ = writeln!(err, "lines will not be remembered: {}: {error}", path.display());
+            let _ = writeln!(
+                err,
+                "lines will not be remembered: {}: {error}",
+                path.display()
+            );
             editor
         }
     }
@@ -173,8 +216,13 @@ fn editor(err: &mut dyn Write) -> Reedline {
 
 /// `$XDG_STATE_HOME/afterboot/history`, by default under `~/.local/state`.
 fn history_path() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = folder("XDG_STATE_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
     Some(state.join("afterboot").join("history"))
 }
 
@@ -183,7 +231,11 @@ struct WholeQuestions;
 
 impl Validator for WholeQuestions {
     fn validate(&self, line: &str) -> ValidationResult {
-        if line.starts_with('.') || command::complete(line) { ValidationResult::Complete } else { ValidationResult::Incomplete }
+        if line.starts_with('.') || command::complete(line) {
+            ValidationResult::Complete
+        } else {
+            ValidationResult::Incomplete
+        }
     }
 }
 
@@ -193,7 +245,12 @@ fn terminal_width() -> Option<u16> {
 
 /// Sets the flag at every Ctrl-C that reaches the process (while a line is edited, the editor takes it).
 fn watch_interrupts(interrupted: Arc<AtomicBool>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
+        return;
+    };
     // The thread lives as long as the shell; when it cannot be had, Ctrl-C ends the process as usual.
     let watcher = std::thread::Builder::new().name("interrupts".into());
     let _ = watcher.spawn(move || {

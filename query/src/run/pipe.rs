@@ -9,7 +9,7 @@ use super::group::{By, Groups};
 use super::order::{self, Key};
 use super::{Limits, RunError};
 use crate::ir::Expr;
-use crate::ir_query::{Named, Query, SortKey, Stage};
+use crate::ir_query::{Named, Query, SortKey, Source, Stage};
 use crate::table;
 use crate::table::{Table, row_bytes};
 use crate::value::Value;
@@ -41,6 +41,8 @@ enum Trace {
 
 #[derive(Debug)]
 struct Traced {
+    /// Its number in the source, where rows are numbered.
+    number: u64,
     row: Row,
     traces: Vec<Trace>,
 }
@@ -55,6 +57,8 @@ pub struct Pipe<'q> {
     by_at: usize,
     /// Rows are to be in order of time before anything waits.
     by_time: bool,
+    /// The column that orders rows of one instant, in sources that number their rows.
+    number_at: Option<usize>,
     rows: Vec<Traced>,
     groups: Option<Groups<'q>>,
     bytes: usize,
@@ -85,6 +89,7 @@ impl<'q> Pipe<'q> {
             waiting_from,
             by_at,
             by_time,
+            number_at: number_column(query),
             rows: Vec::new(),
             groups,
             bytes: 0,
@@ -99,6 +104,10 @@ impl<'q> Pipe<'q> {
         {
             return Ok(());
         }
+        let number = match self.number_at.and_then(|at| row.values.get(at)) {
+            Some(Value::Number(number)) => *number as u64,
+            _ => 0,
+        };
         let mut now = row;
         for stage in &self.query.stages[..self.waiting_from] {
             match stage {
@@ -130,7 +139,11 @@ impl<'q> Pipe<'q> {
             traces.push(trace);
         }
         self.bytes += traced_bytes(&now, &traces);
-        self.rows.push(Traced { row: now, traces });
+        self.rows.push(Traced {
+            number,
+            row: now,
+            traces,
+        });
         if self.waiting_from == self.query.stages.len()
             && self.rows.len() >= 2 * self.limits.rows_max.max(1)
         {
@@ -166,7 +179,8 @@ impl<'q> Pipe<'q> {
 
     fn order_by_time(&mut self) {
         if self.by_time {
-            self.rows.sort_by_key(|traced| traced.row.time);
+            self.rows
+                .sort_by_key(|traced| (traced.row.time, traced.number));
         }
     }
 
@@ -256,6 +270,16 @@ fn traced_bytes(row: &Row, traces: &[Trace]) -> usize {
         }
     });
     64 + row_bytes(&row.values) + traces.sum::<usize>()
+}
+
+/// Decisions and alerts are numbered over all devices.
+fn number_column(query: &Query) -> Option<usize> {
+    let name = match query.source {
+        Source::Decisions => "number",
+        Source::Alerts => "id",
+        _ => return None,
+    };
+    query.columns.iter().position(|column| column.name == name)
 }
 
 fn by_of(stage: &Stage) -> Option<By<'_>> {
@@ -396,7 +420,11 @@ fn deviceless(stage: &Stage, rows: Vec<Vec<Value>>, eval: &mut Eval<'_>) -> Vec<
                 values,
             };
             let traces = vec![trace(stage, &row, eval)];
-            Traced { row, traces }
+            Traced {
+                number: 0,
+                row,
+                traces,
+            }
         })
         .collect();
     waited(stage, &mut traced, 0);

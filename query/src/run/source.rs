@@ -29,7 +29,7 @@ pub fn run(
 ) -> Result<Table, RunError> {
     let by_time = !matches!(
         query.source,
-        Source::Devices | Source::Patches | Source::Signals | Source::Alerts
+        Source::Devices | Source::Patches | Source::Signals
     );
     let mut pipe = Pipe::new(query, ask.limits, by_time);
     let nobody = DeviceHistory::default();

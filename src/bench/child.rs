@@ -1,0 +1,122 @@
+//! The server under test: a process of its own, so that its CPU time can be told from the load's.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Clock ticks a second of the times in `/proc`, as Linux has had them on every platform for twenty years.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// A running `afterboot serve`.
+pub struct Served {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The line it printed: what recovery found, and how long it took.
+    pub said: String,
+    child: Child,
+}
+
+impl Served {
+    /// Starts this program's own `serve` on a folder, and returns when it is ready.
+    pub fn start(data: &Path) -> io::Result<Served> {
+        let program = std::env::current_exe()?;
+        let mut command = Command::new(program);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data);
+        let mut child = command
+            .env_remove("AFTERBOOT_CONFIG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("the server has no output"))?;
+        let mut said = String::new();
+        BufReader::new(out).read_line(&mut said)?;
+        let address = said
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split(": ").next()?.parse().ok());
+        match address {
+            Some(address) => Ok(Served {
+                address,
+                said: said.trim_end().into(),
+                child,
+            }),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(io::Error::other(format!(
+                    "the server did not start: {said:?}"
+                )))
+            }
+        }
+    }
+
+    /// CPU seconds it has used so far, user and system, threads that ended included.
+    pub fn cpu_seconds(&self) -> io::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name of the program may hold anything; after it come plain fields.
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+        match (ticks(11), ticks(12)) {
+            (Some(user), Some(system)) => Ok((user + system) / TICKS_A_SECOND),
+            _ => Err(io::Error::other("/proc/PID/stat is not as expected")),
+        }
+    }
+
+    /// Anonymous memory, in bytes.
+    pub fn anonymous_bytes(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .unwrap_or("0");
+        let kib: u64 = line
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .map_err(io::Error::other)?;
+        Ok(kib * 1024)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(|_| ())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Bytes of the files under a folder whose names begin so; "" for all.
+pub fn bytes_under(folder: &Path, beginning: &str) -> io::Result<u64> {
+    let mut bytes = 0;
+    let mut folders: Vec<PathBuf> = vec![folder.into()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.metadata()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name().to_string_lossy().starts_with(beginning) {
+                bytes += kind.len();
+            }
+        }
+    }
+    Ok(bytes)
+}
