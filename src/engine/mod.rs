@@ -165,6 +165,11 @@ impl Engine {
         self.decided
     }
 
+    /// The next decision has a greater number than this one.
+    pub fn number_after(&mut self, number: u64) {
+        self.decided = self.decided.max(number);
+    }
+
     /// The rules it runs.
     pub fn program(&self) -> &Arc<Program> {
         &self.program

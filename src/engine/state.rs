@@ -145,8 +145,8 @@ impl Engine {
         schema: &Schema,
     ) {
         let mut fresh = Engine::new(program);
+        fresh.learn(schema);
         for record in past {
-            fresh.learn(schema);
             fresh.seq = record.seq;
             fresh.now = fresh.now.max(record.arrival);
             fresh.enter(&record, schema);
@@ -178,9 +178,19 @@ impl Engine {
         let kept = Kept::between(&old.program, &self.program);
         for (index, was) in std::mem::take(&mut old.devices).into_iter().enumerate() {
             let Some(was) = was else { continue };
-            let Some(Some(mut device)) = self.devices.get_mut(index).map(Option::take) else {
-                continue;
-            };
+            if self.devices.len() <= index {
+                self.devices.resize_with(index + 1, || None);
+            }
+            // Nothing readable is known of it any more: its alerts are passed on all the same.
+            let mut device = self.devices[index].take().unwrap_or_else(|| {
+                Device::new(
+                    was.history.client.clone(),
+                    was.history.name.clone(),
+                    self.program.rules.len(),
+                    self.program.watches.len(),
+                    self.deps.units.len(),
+                )
+            });
             self.pass(
                 DeviceId(index as u32),
                 was,
