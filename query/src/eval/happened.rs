@@ -7,6 +7,9 @@ use crate::ir::{Anchor, Dur, EventField, EventKind, EventMatch};
 use crate::value::Value;
 use storage::Nanos;
 
+/// The most heartbeats that one look back visits.
+const BEATS_MAX: usize = 64;
+
 /// The newest matching event, and the bounds between which it is that one.
 struct Newest {
     event: Option<EventRecord>,
@@ -99,6 +102,13 @@ impl<'a> Scope<'a> {
     ) -> Known {
         let duration = self.duration(duration, at);
         let span = duration.value;
+        if event.event == EventKind::Heartbeat
+            && event.filter.is_none()
+            && let Some((since, until)) = self.beating(span, at)
+        {
+            return Known::new(Value::Bool(!negated), since, until)
+                .within(duration.since, duration.until);
+        }
         let newest = self.newest(event, at, env);
         let gone = |found: &EventRecord| found.time.saturating_add(span);
         let out = match &newest.event {
@@ -118,6 +128,25 @@ impl<'a> Scope<'a> {
             }
         };
         out.within(duration.since, duration.until)
+    }
+
+    /// Where a heartbeat lies within `span` before `at`: since when that has been so without a break, as far as it
+    /// is looked up, and until when it is so if no other comes. Nearly always true, so it is told apart first.
+    fn beating(&self, span: Nanos, at: Nanos) -> Option<(Nanos, Nanos)> {
+        let beats = self.device.heartbeats();
+        let known = &beats[..beats.partition_point(|beat| *beat <= at.min(self.known))];
+        let gone = known.last()?.saturating_add(span);
+        if gone <= at {
+            return None;
+        }
+        let mut since = *known.last()?;
+        for beat in known.iter().rev().take(BEATS_MAX) {
+            if beat.saturating_add(span) < since {
+                break;
+            }
+            since = *beat;
+        }
+        Some((since, gone.min(self.next_event(EventKind::Heartbeat, at))))
     }
 
     /// An absence is unknown until the device has been known, and the server listening, for all of `span`.
