@@ -21,11 +21,22 @@ const NIGHTS: &[(&str, &str)] = &[
 
 fn printed(input: &str, to: &str) -> String {
     let text = include_str!("../rules/standard.rules").to_string();
-    let rules =
-        RuleSet::check(vec![Source { name: "standard.rules".into(), text }]).expect("the standard rules check");
+    let rules = RuleSet::check(vec![Source {
+        name: "standard.rules".into(),
+        text,
+    }])
+    .expect("the standard rules check");
     let to = afterboot::ingest::rfc3339::parse(to).expect("a time");
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    run(input.as_bytes(), &rules, Some(to), Format::Ndjson, &mut out, &mut err).expect("the replay runs");
+    run(
+        input.as_bytes(),
+        &rules,
+        Some(to),
+        Format::Ndjson,
+        &mut out,
+        &mut err,
+    )
+    .expect("the replay runs");
     assert_eq!(String::from_utf8_lossy(&err), "", "no line is left out");
     String::from_utf8(out).expect("text")
 }
@@ -35,7 +46,9 @@ fn every_night_is_told_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut wrong = Vec::new();
     for (name, to) in NIGHTS {
-        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let read = |file: &str| {
+            std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+        };
         let got = printed(&read(&format!("{name}.ndjson")), to);
         let expected_file = format!("{name}.expected.ndjson");
         if std::env::var_os("AFTERBOOT_BLESS").is_some() {
@@ -43,7 +56,9 @@ fn every_night_is_told_as_expected() {
             continue;
         }
         let values = |text: &str| -> Vec<serde_json::Value> {
-            text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+            text.lines()
+                .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+                .collect()
         };
         let expected = read(&expected_file);
         if values(&got) != values(&expected) {

@@ -10,6 +10,16 @@ pub(super) struct Outage {
     pub logged: bool,
 }
 
+/// Records as they are in the log.
+pub(super) fn numbered(
+    seqs: std::ops::Range<u64>,
+    arrival: Nanos,
+    records: Vec<Vec<Row>>,
+) -> impl Iterator<Item = Record> {
+    seqs.zip(records)
+        .map(move |(seq, rows)| Record { seq, arrival, rows })
+}
+
 impl Core {
     /// Appends input records as one frame and gives them their numbers.
     pub(super) fn append(
@@ -39,23 +49,27 @@ impl Core {
         records: Vec<Vec<Row>>,
     ) -> Result<Vec<Record>, Refusal> {
         match appended {
-            Ok(seqs) => Ok(seqs
-                .zip(records)
-                .map(|(seq, rows)| Record { seq, arrival, rows })
-                .collect()),
-            Err(Error::Full { .. }) => {
+            Ok(seqs) => Ok(numbered(seqs, arrival, records).collect()),
+            Err(error) => Err(self.not_appended(arrival, error)),
+        }
+    }
+
+    /// What it means that records are not in the log. Everything in the log before must be applied.
+    pub(super) fn not_appended(&mut self, arrival: Nanos, error: Error) -> Refusal {
+        match error {
+            Error::Full { .. } => {
                 self.outage(arrival);
-                Err(Refusal::ReadOnly)
+                Refusal::ReadOnly
             }
-            Err(
-                error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. }),
-            ) => Err(Refusal::Invalid(Fault {
-                line: 0,
-                field: String::new(),
-                reason: error.to_string(),
-                hint: String::new(),
-            })),
-            Err(error) => Err(self.fail(&error)),
+            error @ (Error::Limit { .. } | Error::BadRow { .. } | Error::TypeDiffers { .. }) => {
+                Refusal::Invalid(Fault {
+                    line: 0,
+                    field: String::new(),
+                    reason: error.to_string(),
+                    hint: String::new(),
+                })
+            }
+            error => self.fail(&error),
         }
     }
 
@@ -92,8 +106,12 @@ impl Core {
         let records = self.append(arrival, vec![vec![row]])?;
         self.outage = None;
         self.step(&records)?;
-        if let Some(rules) = self.wanted_rules.take() {
-            self.install(&rules, now)?;
+        if let Some(rules) = self.wanted_rules.take()
+            && let Err(refusal) = self.install(&rules, now)
+        {
+            // Still wanted: it is tried again with the next return of room.
+            self.wanted_rules = Some(rules);
+            return Err(refusal);
         }
         Ok(())
     }

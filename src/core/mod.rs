@@ -23,7 +23,7 @@ use crate::admission::{Admission, SystemTables, Types};
 use crate::engine::{Decision, Engine};
 use crate::outbox::Attempt;
 use ledger::Ledger;
-use log::Outage;
+use log::{Outage, numbered};
 use std::sync::Arc;
 use storage::{
     DeviceId, Error, FlushJob, Flushed, Nanos, Record, Row, Snapshot, Store, TableId, Value,
@@ -78,12 +78,15 @@ impl Core {
                 usize::MAX
             };
             let rest = records.split_off(records.len().min(frame_records));
-            let frame = self.append(arrival, std::mem::replace(&mut records, rest));
-            appended = frame.map(|frame| group.extend(frame));
+            let frame = std::mem::replace(&mut records, rest);
+            match self.store.append(arrival, &frame) {
+                Ok(seqs) => group.extend(numbered(seqs, arrival, frame)),
+                Err(error) => appended = Err(error),
+            }
         }
-        // What is in the log is applied, even where the rest found no room.
+        // What is in the log is applied, even where the rest found no room; and before anything that says so.
         self.step(&group)?;
-        appended?;
+        appended.map_err(|error| self.not_appended(arrival, error))?;
         Ok(admitted.receipt)
     }
 
@@ -117,6 +120,10 @@ impl Core {
 
     /// The server was not listening from `since` (at the earliest since the last arrival) until `until`.
     pub fn not_listening(&mut self, since: Nanos, until: Nanos) -> Result<(), Refusal> {
+        if self.outage.is_some() {
+            // It refuses everything before, during and after: only room on the disk ends that.
+            return Ok(());
+        }
         self.listening(false, since)?;
         self.listening(true, until)
     }
@@ -334,13 +341,14 @@ impl Core {
             Ok(rules) => {
                 self.types = Types::of(&rules.program.catalog);
                 let mut unread = None;
+                // What cannot be read is left out; what comes after it still counts.
                 let mut past = self
                     .store
                     .records(1)
                     .map_err(|error| unread = Some(error))
                     .into_iter()
                     .flatten()
-                    .map_while(|past| past.map_err(|error| unread = Some(error)).ok())
+                    .filter_map(|past| past.map_err(|error| unread = Some(error)).ok())
                     .take_while(|past| past.seq < record.seq);
                 let past: &mut dyn Iterator<Item = Record> = &mut past;
                 self.engine.install(

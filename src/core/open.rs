@@ -121,7 +121,16 @@ impl Core {
         let mut count = 0;
         let reader = self.store.snapshot();
         for record in reader.records(from)? {
-            let record = record?;
+            let record = match record {
+                Ok(record) => record,
+                Err(Error::Damaged(damage)) => {
+                    // The rest counts all the same: refusing to start would serve nothing at all.
+                    self.ledger
+                        .warn(format!("the log was read without a part of it: {damage}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             count += 1;
             let derived = record
                 .rows
@@ -132,6 +141,8 @@ impl Core {
                 self.replay_group(&mut group);
                 self.ledger
                     .observe(&record, &self.system, self.store.schema());
+                // Numbers that the log holds are not given again, whatever was lost that led to them.
+                self.engine.number_after(self.ledger.stored_number());
                 self.last_arrival = self.last_arrival.max(record.arrival);
                 continue;
             }
@@ -145,13 +156,6 @@ impl Core {
         }
         self.replay_group(&mut group);
         self.ledger.end_recovery();
-        if self.engine.decided() < self.ledger.stored_number() {
-            self.ledger.warn(format!(
-                "the log holds {} decisions, reading it again makes {}",
-                self.ledger.stored_number(),
-                self.engine.decided()
-            ));
-        }
         Ok(count)
     }
 

@@ -4,7 +4,7 @@ use super::device::Device;
 use super::turn::{Draft, Turn};
 use super::{Engine, State};
 use query::history::Phase;
-use query::ir::{Program, RuleId, WatchId};
+use query::ir::{Program, Rule, RuleId, Suppress, Watch, WatchId};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -54,6 +54,36 @@ fn fingerprint(program: &Program) -> u64 {
         .iter()
         .for_each(|suppress| text.push_str(&suppress.text));
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+/// By number in the old rule set, the number in the new one of what is unchanged.
+struct Kept {
+    rules: Vec<Option<RuleId>>,
+    watches: Vec<Option<WatchId>>,
+    suppressions: Vec<Option<u32>>,
+}
+
+impl Kept {
+    fn between(old: &Program, new: &Program) -> Kept {
+        let place = |at: Option<usize>| at.map(|at| at as u32);
+        let rule = |was: &Rule| {
+            let same = |now: &Rule| now.name == was.name && now.text == was.text;
+            place(new.rules.iter().position(same)).map(RuleId)
+        };
+        let watch = |was: &Watch| {
+            let same = |now: &Watch| now.name == was.name && now.text == was.text;
+            place(new.watches.iter().position(same)).map(WatchId)
+        };
+        let suppression = |was: &Suppress| {
+            let same = |now: &Suppress| now.text == was.text;
+            place(new.suppressions.iter().position(same))
+        };
+        Kept {
+            rules: old.rules.iter().map(rule).collect(),
+            watches: old.watches.iter().map(watch).collect(),
+            suppressions: old.suppressions.iter().map(suppression).collect(),
+        }
+    }
 }
 
 impl Engine {
@@ -115,8 +145,8 @@ impl Engine {
         schema: &Schema,
     ) {
         let mut fresh = Engine::new(program);
+        fresh.learn(schema);
         for record in past {
-            fresh.learn(schema);
             fresh.seq = record.seq;
             fresh.now = fresh.now.max(record.arrival);
             fresh.enter(&record, schema);
@@ -145,56 +175,28 @@ impl Engine {
         self.outages = std::mem::take(&mut old.outages);
         self.now = self.now.max(old.now);
         self.seq = self.seq.max(old.seq);
-        let rules: Vec<Option<RuleId>> = old
-            .program
-            .rules
-            .iter()
-            .map(|rule| {
-                let same = |new: &query::ir::Rule| new.name == rule.name && new.text == rule.text;
-                self.program
-                    .rules
-                    .iter()
-                    .position(same)
-                    .map(|at| RuleId(at as u32))
-            })
-            .collect();
-        let watches: Vec<Option<WatchId>> = old
-            .program
-            .watches
-            .iter()
-            .map(|watch| {
-                let same =
-                    |new: &query::ir::Watch| new.name == watch.name && new.text == watch.text;
-                self.program
-                    .watches
-                    .iter()
-                    .position(same)
-                    .map(|at| WatchId(at as u32))
-            })
-            .collect();
-        let suppressions: Vec<Option<u32>> = old
-            .program
-            .suppressions
-            .iter()
-            .map(|suppress| {
-                self.program
-                    .suppressions
-                    .iter()
-                    .position(|new| new.text == suppress.text)
-                    .map(|at| at as u32)
-            })
-            .collect();
+        let kept = Kept::between(&old.program, &self.program);
         for (index, was) in std::mem::take(&mut old.devices).into_iter().enumerate() {
             let Some(was) = was else { continue };
-            let Some(Some(mut device)) = self.devices.get_mut(index).map(Option::take) else {
-                continue;
-            };
+            if self.devices.len() <= index {
+                self.devices.resize_with(index + 1, || None);
+            }
+            // Nothing readable is known of it any more: its alerts are passed on all the same.
+            let mut device = self.devices[index].take().unwrap_or_else(|| {
+                Device::new(
+                    was.history.client.clone(),
+                    was.history.name.clone(),
+                    self.program.rules.len(),
+                    self.program.watches.len(),
+                    self.deps.units.len(),
+                )
+            });
             self.pass(
                 DeviceId(index as u32),
                 was,
                 &mut device,
                 &old.program,
-                (&rules, &watches, &suppressions),
+                &kept,
             );
             self.devices[index] = Some(device);
         }
@@ -208,7 +210,11 @@ impl Engine {
         mut was: Device,
         device: &mut Device,
         program: &Program,
-        (rules, watches, suppressions): (&[Option<RuleId>], &[Option<WatchId>], &[Option<u32>]),
+        Kept {
+            rules,
+            watches,
+            suppressions,
+        }: &Kept,
     ) {
         let (logs, firing) = was.history.forget_rules();
         for (log, to) in logs.into_iter().zip(watches) {

@@ -318,16 +318,16 @@ impl Case<'_, '_> {
     /// One transition, if any is due; otherwise `until` says when to look again.
     fn transition(&mut self, run: &mut Run) -> bool {
         match run.phase {
-            Phase::Open => self.from_open(run),
-            Phase::Down => self.from_down(run),
-            Phase::Verifying => self.from_verifying(run),
-            Phase::Overdue => self.from_overdue(run),
-            Phase::Unverified => self.from_unverified(run),
+            Phase::Open => self.while_open(run),
+            Phase::Down => self.while_down(run),
+            Phase::Verifying => self.while_verifying(run),
+            Phase::Overdue => self.while_overdue(run),
+            Phase::Unverified => self.while_unverified(run),
             Phase::None | Phase::Done | Phase::Idle | Phase::Cancelled => false,
         }
     }
 
-    fn from_open(&mut self, run: &mut Run) -> bool {
+    fn while_open(&mut self, run: &mut Run) -> bool {
         let now = self.turn.now;
         if let Some(boot) = self.awaited_boot(run) {
             return self.verify(run, Some(boot));
@@ -377,7 +377,7 @@ impl Case<'_, '_> {
         true
     }
 
-    fn from_down(&mut self, run: &mut Run) -> bool {
+    fn while_down(&mut self, run: &mut Run) -> bool {
         if let Some(boot) = self.awaited_boot(run) {
             return self.verify(run, Some(boot));
         }
@@ -414,7 +414,7 @@ impl Case<'_, '_> {
         true
     }
 
-    fn from_verifying(&mut self, run: &mut Run) -> bool {
+    fn while_verifying(&mut self, run: &mut Run) -> bool {
         let now = self.turn.now;
         if let Some(boot) = self.newer_boot(run) {
             run.boot = Some(boot);
@@ -434,7 +434,7 @@ impl Case<'_, '_> {
         false
     }
 
-    fn from_overdue(&mut self, run: &mut Run) -> bool {
+    fn while_overdue(&mut self, run: &mut Run) -> bool {
         if let Some(boot) = self.awaited_boot(run) {
             return self.verify(run, Some(boot));
         }
@@ -445,7 +445,7 @@ impl Case<'_, '_> {
         false
     }
 
-    fn from_unverified(&mut self, run: &mut Run) -> bool {
+    fn while_unverified(&mut self, run: &mut Run) -> bool {
         if let Some(boot) = self.newer_boot(run) {
             run.boot = Some(boot);
             run.downtime = self.downtime(boot);

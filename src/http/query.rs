@@ -196,6 +196,15 @@ fn refusal(error: &AnswerError) -> ApiError {
     match error {
         AnswerError::Run(RunError::Stopped { .. }) => ApiError::invalid("query_stopped", message)
             .hint(format!("a query may take {} s", limits::QUERY_SECONDS_MAX)),
+        AnswerError::Question {
+            rendered,
+            message,
+            place,
+            hint,
+        } => ApiError::invalid("invalid_query", message.clone())
+            .place(place.clone())
+            .hint(hint.clone())
+            .with("rendered", rendered.clone()),
         error if error.is_question() => ApiError::invalid("invalid_query", message),
         _ => ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -316,6 +316,17 @@ impl Owner {
         }
     }
 
+    /// Writes the head to a segment, so that the next start reads no log. Without it nothing is lost.
+    fn last_flush(&mut self) {
+        if self.core.failure().is_some() || self.core.is_read_only() {
+            return;
+        }
+        let flushed = self.core.begin_flush().and_then(|job| job.run());
+        if let Err(error) = flushed.and_then(|flushed| self.core.finish_flush(flushed)) {
+            tracing::warn!("the head stays in the log, the next start reads it: {error}");
+        }
+    }
+
     /// Lets go of the store, then says so; what is still queued is refused.
     fn stop(mut self, answer: Reply<()>) {
         if let Some(flush) = self.flush.take()
@@ -323,6 +334,7 @@ impl Owner {
         {
             let _ = self.core.finish_flush(flushed);
         }
+        self.last_flush();
         let result = match self.core.failure() {
             Some(why) => Err(Refusal::Failed(why.to_owned())),
             None => Ok(()),

@@ -119,6 +119,9 @@ fn refusal(status: u16, body: &str) -> String {
     if field("message").is_empty() {
         return format!("the server answered with status {status}");
     }
+    if !field("rendered").is_empty() {
+        return field("rendered").to_owned();
+    }
     let mut said = field("message").to_owned();
     if !field("where").is_empty() && !said.contains(field("where")) {
         said = format!("{}: {said}", field("where"));
@@ -199,6 +202,10 @@ mod tests {
         check(
             r#"{"code":"x","message":"too long","where":"q","hint":""}"#,
             "q: too long",
+        );
+        check(
+            r#"{"code":"q","message":"no","where":"line 1","hint":"h","rendered":"with carets\n"}"#,
+            "with carets",
         );
         check("<html>", "the server answered with status 400");
     }

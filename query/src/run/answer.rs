@@ -22,9 +22,18 @@ const NAME: &str = "query";
 /// Why a question has no answer.
 #[derive(Debug, Error)]
 pub enum AnswerError {
-    /// It is not in the language: every error with carets.
-    #[error("{0}")]
-    Question(String),
+    /// It is not in the language.
+    #[error("{rendered}")]
+    Question {
+        /// Every error with carets.
+        rendered: String,
+        /// The first error in one sentence.
+        message: String,
+        /// Where it stands: line and column, from 1.
+        place: String,
+        /// The way out, if one is known.
+        hint: String,
+    },
     /// It cannot be answered as it stands.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -34,7 +43,7 @@ impl AnswerError {
     /// Whether the question is to blame, rather than the store or the limits.
     pub fn is_question(&self) -> bool {
         match self {
-            AnswerError::Question(_) => true,
+            AnswerError::Question { .. } => true,
             AnswerError::Run(error) => {
                 matches!(
                     error,
@@ -83,12 +92,31 @@ fn live_program(program: &Program, schema: &Schema) -> Program {
 
 fn checked(text: &str, program: &Program) -> Result<Query, AnswerError> {
     check::query(text, &program.catalog, program).map_err(|diagnostics| {
-        AnswerError::Question(diagnostic::render(
-            &diagnostics,
-            &[Source::new(NAME, text)],
-            false,
-        ))
+        let sources = [Source::new(NAME, text)];
+        let first = diagnostics.first();
+        AnswerError::Question {
+            rendered: diagnostic::render(&diagnostics, &sources, false),
+            message: first.map_or_else(String::new, |first| first.message.clone()),
+            place: first.map_or_else(String::new, |first| place(text, first.span.start as usize)),
+            hint: first
+                .and_then(|first| first.hint.clone())
+                .unwrap_or_default(),
+        }
     })
+}
+
+/// Line and column of a byte, from 1; columns count characters.
+fn place(text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    format!("line {line}, column {column}")
 }
 
 /// What can be asked about.

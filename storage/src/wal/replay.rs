@@ -89,7 +89,7 @@ pub(crate) struct Replay<'a> {
     pub(crate) damage: Vec<Damage>,
     /// The newest record that any frame read calls durable.
     durable_seq: u64,
-    /// The number of the file read last.
+    /// The number of the last file that had frames.
     file: u64,
     /// Its frames: record after their last one, and place.
     frames: Vec<(u64, Range<usize>)>,
@@ -150,12 +150,7 @@ impl<'a> Replay<'a> {
         }
         let mut offset = FILE_HEADER_BYTES;
         let mut durable = None;
-        self.frames.clear();
-        self.file = file.number;
         loop {
-            if end.is_some_and(|end| self.next_seq >= end) {
-                return;
-            }
             if let Some((header, payload)) = open(&file.bytes, offset, file.number)
                 && header.first_seq == self.next_seq
             {
@@ -164,9 +159,17 @@ impl<'a> Replay<'a> {
                 }
                 let end = (offset + header.frame_bytes()).min(file.bytes.len());
                 self.durable_seq = self.durable_seq.max(header.durable_seq);
+                if self.file != file.number {
+                    self.frames.clear();
+                    self.file = file.number;
+                }
                 self.frames.push((header.end_seq(), offset..end));
                 offset += header.frame_bytes();
                 continue;
+            }
+            // Only here: a later file that was begun and given up does not end this one.
+            if end.is_some_and(|end| self.next_seq >= end) {
+                return;
             }
             let durable = *durable.get_or_insert_with(|| file.durable_seq(offset));
             let acknowledged = end.is_some() || self.next_seq <= durable;
