@@ -360,9 +360,23 @@ impl DeviceHistory {
             let horizon = arrival.saturating_sub(keep);
             // trimming moves the rest down: wait until half of it goes
             if series.samples()[series.samples().len() / 2].time < horizon {
-                series.trim(horizon);
+                let pins = self.openings();
+                self.series_mut(catalog, family, key, signal, time)
+                    .trim(horizon, &pins);
             }
         }
+    }
+
+    /// When the watches that are not over yet were opened: what was known then is kept, however long they take.
+    fn openings(&self) -> Vec<Nanos> {
+        use Phase::{Cancelled, Done, Idle, None};
+        let running = |step: &&WatchStep| !matches!(step.phase, None | Done | Idle | Cancelled);
+        self.watches
+            .iter()
+            .filter_map(WatchLog::newest)
+            .filter(running)
+            .map(|step| step.facts.opened)
+            .collect()
     }
 
     fn series_mut(
