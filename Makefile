@@ -23,8 +23,9 @@ smoke: ## the release binary end to end: serve, report, query, stop
 	$(CARGO) build --release
 	./tests/smoke.sh "$${CARGO_TARGET_DIR:-target}/release/afterboot"
 
-bench: ## the benchmarks
+bench: ## the benchmarks: the parts, then a short run of the whole server
 	$(CARGO) bench --workspace
+	$(CARGO) run --release -- bench --short
 
 # Program and the Debian package that holds it. `cc` builds zstd and ring; `strace` makes a sync fail in tests/crash.rs.
 NEEDS := cc:build-essential strace:strace

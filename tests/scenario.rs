@@ -13,6 +13,7 @@ const NIGHTS: &[(&str, &str)] = &[
     ("backlog-at-once", "2026-06-09T00:20:00Z"),
     ("boots-again-after-unverified", "2026-06-09T02:00:00Z"),
     ("clean-night", "2026-06-09T02:00:00Z"),
+    ("events-ahead-of-uptime", "2026-06-09T00:20:00Z"),
     ("installed-after-boot", "2026-06-09T10:00:00Z"),
     ("service-does-not-start", "2026-06-09T02:00:00Z"),
 ];

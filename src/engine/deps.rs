@@ -42,6 +42,8 @@ pub struct Deps {
     watches: Vec<Vec<UnitId>>,
     firing: Vec<Vec<UnitId>>,
     rule_units: Vec<UnitId>,
+    /// By unit: a rule whose condition is about the instant alone, not about a span of time.
+    momentary: Vec<bool>,
     /// What histories must keep.
     pub interest: Interest,
 }
@@ -91,7 +93,7 @@ impl Deps {
             );
             // a watch reads itself as it was before this step: that wakes nobody
             reads.watches.remove(watch_id);
-            deps.enter(Unit::Watch(*watch_id), reads);
+            deps.enter(Unit::Watch(*watch_id), reads, false);
         }
         for rule_id in &program.rule_order {
             let rule = &program.rules[rule_id.index()];
@@ -125,13 +127,14 @@ impl Deps {
                 );
             }
             deps.rule_units[rule_id.index()] = deps.units.len() as UnitId;
-            deps.enter(Unit::Rule(*rule_id), reads);
+            deps.enter(Unit::Rule(*rule_id), reads, is_momentary(rule, program));
         }
         deps
     }
 
-    fn enter(&mut self, unit: Unit, reads: Reads) {
+    fn enter(&mut self, unit: Unit, reads: Reads, momentary: bool) {
         let id = self.units.len() as UnitId;
+        self.momentary.push(momentary);
         self.units.push(unit);
         reads
             .signals
@@ -157,6 +160,11 @@ impl Deps {
     /// Units that read this signal.
     pub fn of_signal(&self, signal: SignalId) -> &[UnitId] {
         &self.signals[signal.index()]
+    }
+
+    /// Whether a unit is a rule whose condition is about the instant alone.
+    pub fn is_momentary(&self, unit: UnitId) -> bool {
+        self.momentary[unit as usize]
     }
 
     /// Units that read events of this kind.
@@ -286,6 +294,20 @@ impl Reads {
             _ => {}
         });
     }
+}
+
+fn is_momentary(rule: &ir::Rule, program: &Program) -> bool {
+    let mut momentary = !matches!(rule.scope, RuleScope::On { .. });
+    for expr in [&rule.when, &rule.clear].into_iter().flatten() {
+        ir::walk(expr, program, &mut |expr| {
+            let spans = matches!(
+                expr.node,
+                Node::For { .. } | Node::Window { .. } | Node::Since(_) | Node::CountEvents { .. }
+            );
+            momentary &= !spans;
+        });
+    }
+    momentary
 }
 
 fn template_exprs(template: &ir::Template) -> impl Iterator<Item = &Expr> {

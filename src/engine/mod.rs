@@ -4,8 +4,8 @@
 //! ([`crate::core`]) feeds each record once, in sequence, and moves time forward between them.
 //!
 //! One instant is decided so: all that arrived is applied, then watches, then rules, each in file order and
-//! within it by client and subject. Only where a line contradicts an earlier one of its device about the same time
-//! (a body that says true, false, true), the rules that read the signal are decided in between.
+//! within it by client and subject. Only where a line contradicts an earlier one of its device about a state
+//! (a body that says true, false, true), the rules about that state are decided in between.
 //! Timers that fall on the instant of an arrival see what arrived.
 
 pub mod alert;
@@ -26,6 +26,7 @@ pub use state::RestoreError;
 
 use deps::{Deps, Unit, UnitId};
 use device::{Device, Fresh, FreshKind, Waiting};
+use query::catalog::SignalKind;
 use query::history::Mapping;
 use query::ir::{Dur, EventKind, EventMatch, Expr, Node, Program, Scope as RuleScope};
 use query::span::Span;
@@ -37,9 +38,8 @@ use std::sync::Arc;
 use storage::{DeviceId, Nanos, Record, Row, Schema, TableKind};
 use turn::{Turn, Versions};
 
-/// What the lines of one instant said so far: the last value by device, signal, instance and time.
-type Said =
-    std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr, Nanos), storage::Value>;
+/// What the lines of one instant said so far: the last value by device, signal and instance.
+type Said = std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr), storage::Value>;
 
 /// A unit of a device to be decided, in the order of one instant.
 type Place = (UnitId, SmolStr, SmolStr, DeviceId);
@@ -186,20 +186,20 @@ impl Engine {
         }
     }
 
-    /// Where a line says otherwise of the same time than an earlier line of its device at this same instant, the
-    /// rules that read that signal are decided before it is applied. Lines about different times (a backlog) are
-    /// told together: a part of them alone was never what we knew.
+    /// Where a line says of a state otherwise than an earlier line of its device at this same instant, the rules
+    /// about that state are decided before it is applied. Rules about a span of time wait for the whole: half of a
+    /// backlog was never what we knew.
     fn decide_before(&mut self, record: &Record, said: &mut Said) {
         let mut rules: BTreeSet<Place> = BTreeSet::new();
-        for (device, key, signal, time, value) in self.mapping.samples(&record.rows) {
-            let time = time.min(record.arrival);
-            let before = said.insert((device, signal, key.clone(), time), value.clone());
+        for (device, key, signal, value) in self.mapping.samples(&record.rows) {
+            if self.program.catalog.signals[signal.index()].kind != SignalKind::State {
+                continue;
+            }
+            let before = said.insert((device, signal, key.clone()), value.clone());
             if before.is_some_and(|before| before != *value) {
                 let units = self.deps.of_signal(signal);
-                let is_rule =
-                    |unit: UnitId| matches!(self.deps.units[unit as usize], Unit::Rule(_));
                 let here = |place: &&Place| {
-                    place.3 == device && is_rule(place.0) && units.contains(&place.0)
+                    place.3 == device && units.contains(&place.0) && self.deps.is_momentary(place.0)
                 };
                 rules.extend(self.dirty.iter().filter(here).cloned());
             }

@@ -177,11 +177,11 @@ impl Mapping {
         };
     }
 
-    /// The samples among rows that feed a signal of interest, each with its corrected time.
+    /// The samples among rows that feed a signal of interest.
     pub fn samples<'r>(
         &'r self,
         rows: &'r [Row],
-    ) -> impl Iterator<Item = (DeviceId, &'r SmolStr, SignalId, Nanos, &'r storage::Value)> {
+    ) -> impl Iterator<Item = (DeviceId, &'r SmolStr, SignalId, &'r storage::Value)> {
         rows.iter().flat_map(move |row| {
             let columns: &[ColumnTarget] = match self.target(row.table) {
                 Target::Samples { columns, .. } => columns,
@@ -189,8 +189,7 @@ impl Mapping {
             };
             row.cells.iter().filter_map(move |(column, value)| {
                 let signal = columns.get(column.0 as usize)?.signal?;
-                let time = row.time.saturating_add(row.offset);
-                Some((row.device, &row.instance, signal, time, value))
+                Some((row.device, &row.instance, signal, value))
             })
         })
     }

@@ -466,8 +466,11 @@ impl DeviceHistory {
         changes.oldest = changes.oldest.min(time);
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
-        let previous = before.last().map(|m| m.time);
-        let uptime_before = before.iter().rev().find_map(|m| m.uptime);
+        // a line of events alone, from a deployment tool or sent ahead after the boot, hides nothing
+        let previous = before
+            .iter()
+            .rev()
+            .find_map(|m| Some((m.time, m.uptime?)));
         let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
         let mut booted = false;
         if let Some(id) = &boot_id
@@ -479,8 +482,7 @@ impl DeviceHistory {
         }
         if !booted
             && (boot_id.is_none() || id_before.is_none())
-            && let (Some(uptime), Some(uptime_before), Some(previous)) =
-                (uptime, uptime_before, previous)
+            && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous)
         {
             let start = time.saturating_sub((uptime * SECOND as f64) as Nanos);
             booted = uptime < uptime_before && start > previous.saturating_add(2 * SECOND);
