@@ -207,6 +207,9 @@ impl DeviceHistory {
                 Target::Samples { family, columns } => {
                     for (column, value) in &row.cells {
                         let target = columns.get(column.0 as usize).copied().unwrap_or_default();
+                        if target == ColumnTarget::default() {
+                            continue;
+                        }
                         let value = Value::from(value);
                         match (&target, &value) {
                             (ColumnTarget { uptime: true, .. }, Value::Number(seconds)) => {
@@ -483,8 +486,11 @@ impl DeviceHistory {
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
         // a line of events alone, from a deployment tool or sent ahead after the boot, hides nothing
-        let previous = before.iter().rev().find_map(|m| Some((m.time, m.uptime?)));
-        let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
+        let previous = uptime.and_then(|_| {
+            let mut marks = before.iter().rev();
+            marks.find_map(|m| Some((m.time, m.uptime?)))
+        });
+        let no_id_before = || before.iter().all(|m| m.boot_id.is_none());
         let mut booted = false;
         if let Some(id) = &boot_id
             && !self.boot_ids.contains(id)
@@ -493,12 +499,11 @@ impl DeviceHistory {
             self.boot_ids.push(id.clone());
             forget(&mut self.boot_ids, 0, mapping.interest.is_bounded());
         }
-        if !booted
-            && (boot_id.is_none() || id_before.is_none())
-            && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous)
-        {
+        if !booted && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous) {
             let start = time.saturating_sub((uptime * SECOND as f64) as Nanos);
-            booted = uptime < uptime_before && start > previous.saturating_add(2 * SECOND);
+            booted = uptime < uptime_before
+                && start > previous.saturating_add(2 * SECOND)
+                && (boot_id.is_none() || no_id_before());
         }
         if booted {
             let start = uptime.map_or(time, |uptime| {
@@ -534,7 +539,7 @@ impl DeviceHistory {
             let interval = self.interval(arrival).value;
             let gap = self.heartbeats.last().map(|last| arrival - last);
             self.steady = match (self.steady, gap) {
-                (Some((start, widest)), Some(gap)) if gap <= 2 * interval => {
+                (Some((start, widest)), Some(gap)) if gap <= interval.saturating_mul(2) => {
                     Some((start, widest.max(gap)))
                 }
                 _ => Some((arrival, 0)),
