@@ -448,10 +448,7 @@ impl DeviceHistory {
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
         // a line of events alone, from a deployment tool or sent ahead after the boot, hides nothing
-        let previous = before
-            .iter()
-            .rev()
-            .find_map(|m| Some((m.time, m.uptime?)));
+        let previous = before.iter().rev().find_map(|m| Some((m.time, m.uptime?)));
         let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
         let mut booted = false;
         if let Some(id) = &boot_id
