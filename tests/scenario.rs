@@ -10,6 +10,7 @@ use std::path::Path;
 
 /// Name of the night, and to when all timers run.
 const NIGHTS: &[(&str, &str)] = &[
+    ("backlog-after-the-boot", "2026-06-09T00:30:00Z"),
     ("backlog-at-once", "2026-06-09T00:20:00Z"),
     ("boots-again-after-unverified", "2026-06-09T02:00:00Z"),
     ("clean-night", "2026-06-09T02:00:00Z"),
