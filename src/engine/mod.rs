@@ -463,7 +463,7 @@ impl Engine {
         };
         // what was true up to now cannot be due again now
         let due = if until <= self.now {
-            self.now + 1
+            self.now.saturating_add(1)
         } else {
             until
         };

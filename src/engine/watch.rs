@@ -18,6 +18,10 @@ use storage::{DeviceId, Nanos};
 
 /// Transitions at one instant are finite; this bounds them against a rule that undoes itself.
 const TRANSITIONS_MAX: usize = 32;
+/// Openings that one run remembers; the oldest go first.
+const OPENINGS_MAX: usize = 256;
+/// Steps of one watch on one device that can be looked back at.
+const STEPS_MAX: usize = 256;
 
 /// One opening event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -258,6 +262,9 @@ impl Case<'_, '_> {
             *slot = Some(run);
             return;
         };
+        if run.openings.len() >= OPENINGS_MAX {
+            run.openings.remove(0);
+        }
         let place = run
             .openings
             .partition_point(|known| known.event.time <= time);
@@ -539,7 +546,8 @@ impl Case<'_, '_> {
         let reports = self.device.history.reports();
         let after = reports.partition_point(|report| report.time < boot);
         let before = after.checked_sub(1)?;
-        Some(reports.get(after)?.time - reports[before].time)
+        let after = reports.get(after)?.time;
+        Some(after.saturating_sub(reports[before].time))
     }
 
     fn restarts(&self) -> impl Iterator<Item = &EventRecord> {
@@ -588,6 +596,7 @@ impl Case<'_, '_> {
         };
         let log = self.device.history.watch_mut(self.watch_id);
         log.push(step);
+        log.bound(STEPS_MAX);
         self.changed = true;
     }
 

@@ -20,7 +20,7 @@ use crate::catalog::{Catalog, PATCH_FAMILY};
 use crate::ir::{EventId, EventKind, FamilyId, RuleId, SignalId, WatchId};
 use crate::value::Value;
 use events::{BootSource, merge_boot};
-use mapping::{ColumnTarget, Target};
+use mapping::{ColumnTarget, Target, most};
 use patches::{PatchEvent, PatchStep};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -120,6 +120,8 @@ pub struct DeviceHistory {
     boots: Events,
     marks: Vec<ReportMark>,
     heartbeats: Vec<Nanos>,
+    /// Start and widest gap of the newest heartbeats that came without a pause over two intervals.
+    steady: Option<(Nanos, Nanos)>,
     labels: Vec<(SmolStr, Vec<LabelStep>)>,
     intervals: Vec<(Nanos, Nanos)>,
     /// Time of the first report by arrival, and that arrival.
@@ -156,6 +158,7 @@ impl DeviceHistory {
         arrival: Nanos,
     ) -> Changes {
         let mut changes = Changes::new();
+        let bounded = mapping.interest.is_bounded();
         self.newest_arrival = self.newest_arrival.max(arrival);
         let mut report: Option<Nanos> = None;
         let (mut uptime, mut boot_id) = (None, None);
@@ -183,6 +186,7 @@ impl DeviceHistory {
                             != interval
                         {
                             self.intervals.push((arrival, interval));
+                            forget(&mut self.intervals, 0, bounded);
                             changes.labels = true;
                         }
                     }
@@ -193,7 +197,9 @@ impl DeviceHistory {
                 }
                 Target::Label => {
                     if let Some((_, storage::Value::Text(text))) = row.cells.first() {
-                        self.set_label(&row.instance, time, arrival, text.clone());
+                        let steps = self.set_label(&row.instance, time, arrival, text.clone());
+                        // the first stays: it holds before the first report
+                        forget(steps, 1, bounded);
                         changes.labels = true;
                         changes.oldest = changes.oldest.min(time);
                     }
@@ -230,7 +236,9 @@ impl DeviceHistory {
                             }
                             _ => {}
                         }
-                        if let Some(signal) = target.signal {
+                        if let Some(signal) = target.signal
+                            && !(bounded && self.is_full(*family, &row.instance))
+                        {
                             let keep = mapping.interest.signals[signal.index()].unwrap_or(0);
                             self.insert_sample(
                                 catalog,
@@ -266,6 +274,7 @@ impl DeviceHistory {
                     {
                         if let Some((_, Value::Text(title))) =
                             fields.iter().find(|(name, _)| name == "title")
+                            && !(bounded && self.titles.len() >= most::INSTANCES)
                         {
                             self.titles
                                 .entry(kb.clone())
@@ -283,7 +292,10 @@ impl DeviceHistory {
                     changes.oldest = changes.oldest.min(time);
                     match kind {
                         EventKind::Boot => {
-                            self.add_boot(record, BootSource::Declared, &mut changes)
+                            self.add_boot(record, BootSource::Declared, &mut changes);
+                            if bounded {
+                                self.boots.bound(most::BOOTS);
+                            }
                         }
                         EventKind::Stored(event) => {
                             changes.events.push((*kind, record.number, time));
@@ -291,6 +303,12 @@ impl DeviceHistory {
                             events.insert(record);
                             events
                                 .trim(arrival.saturating_sub(mapping.interest.events), EVENTS_KEPT);
+                            if bounded {
+                                events.bound(match patch {
+                                    Some(_) => most::PATCH_EVENTS,
+                                    None => most::EVENTS,
+                                });
+                            }
                         }
                         EventKind::Heartbeat => {}
                     }
@@ -307,17 +325,33 @@ impl DeviceHistory {
         }
         patches_changed.sort();
         patches_changed.dedup();
+        let family = catalog.family(PATCH_FAMILY).filter(|_| bounded);
         for kb in patches_changed {
+            if family.is_some_and(|family| self.is_full(family, &kb)) {
+                continue;
+            }
             self.derive_patch(catalog, &kb, &mut changes);
         }
         changes
+    }
+
+    /// Whether a family has no place for a further instance of this key.
+    fn is_full(&self, family: FamilyId, key: &SmolStr) -> bool {
+        let instances = self.families.get(family.index());
+        instances.is_some_and(|known| known.len() >= most::INSTANCES && !known.contains_key(key))
     }
 
     fn note_oldest(&mut self, time: Nanos) {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
-    fn set_label(&mut self, label: &SmolStr, time: Nanos, arrival: Nanos, text: SmolStr) {
+    fn set_label(
+        &mut self,
+        label: &SmolStr,
+        time: Nanos,
+        arrival: Nanos,
+        text: SmolStr,
+    ) -> &mut Vec<LabelStep> {
         let at = match self.labels.iter().position(|(name, _)| name == label) {
             Some(at) => at,
             None => {
@@ -335,6 +369,7 @@ impl DeviceHistory {
                 text,
             },
         );
+        steps
     }
 
     #[expect(
@@ -456,16 +491,20 @@ impl DeviceHistory {
         {
             booted = !self.boot_ids.is_empty();
             self.boot_ids.push(id.clone());
+            forget(&mut self.boot_ids, 0, mapping.interest.is_bounded());
         }
         if !booted
             && (boot_id.is_none() || id_before.is_none())
             && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous)
         {
-            let start = time - (uptime * SECOND as f64) as Nanos;
-            booted = uptime < uptime_before && start > previous + 2 * SECOND;
+            let start = time.saturating_sub((uptime * SECOND as f64) as Nanos);
+            booted = uptime < uptime_before && start > previous.saturating_add(2 * SECOND);
         }
         if booted {
-            let start = uptime.map_or(time, |uptime| time - (uptime * SECOND as f64) as Nanos);
+            let start = uptime.map_or(time, |uptime| {
+                let up = (uptime * SECOND as f64) as Nanos;
+                time.saturating_sub(up).min(arrival)
+            });
             let fields = boot_id
                 .iter()
                 .map(|id| (SmolStr::new("boot_id"), Value::Text(id.clone())))
@@ -479,6 +518,9 @@ impl DeviceHistory {
             };
             self.add_boot(record, BootSource::Derived, changes);
         }
+        if mapping.interest.is_bounded() {
+            self.boots.bound(most::BOOTS);
+        }
         self.marks.insert(
             place,
             ReportMark {
@@ -489,6 +531,14 @@ impl DeviceHistory {
             },
         );
         if changes.heartbeat {
+            let interval = self.interval(arrival).value;
+            let gap = self.heartbeats.last().map(|last| arrival - last);
+            self.steady = match (self.steady, gap) {
+                (Some((start, widest)), Some(gap)) if gap <= 2 * interval => {
+                    Some((start, widest.max(gap)))
+                }
+                _ => Some((arrival, 0)),
+            };
             self.heartbeats.push(arrival);
         }
         let horizon = arrival.saturating_sub(mapping.interest.reports);
@@ -757,6 +807,13 @@ impl DeviceHistory {
         }
     }
 
+    /// Since when heartbeats have come, up to the newest, with no gap over `span`; None: not known in one look.
+    pub fn steady_since(&self, span: Nanos) -> Option<Nanos> {
+        self.steady
+            .filter(|(_, widest)| *widest <= span)
+            .map(|(start, _)| start)
+    }
+
     /// Arrivals of its reports, ascending.
     pub fn heartbeats(&self) -> &[Nanos] {
         &self.heartbeats
@@ -825,6 +882,13 @@ impl DeviceHistory {
             std::mem::take(&mut self.watches),
             std::mem::take(&mut self.firing),
         )
+    }
+}
+
+/// Where there is a bound, forgets the older half of the steps past it, save the first `keep`.
+fn forget<T>(steps: &mut Vec<T>, keep: usize, bounded: bool) {
+    if bounded && steps.len() > most::CHANGES {
+        steps.drain(keep..most::CHANGES / 2);
     }
 }
 
