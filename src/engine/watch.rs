@@ -466,6 +466,9 @@ impl Case<'_, '_> {
 
     fn done(&mut self, run: &mut Run) -> bool {
         run.failures.clear();
+        // reports between may have come late; those long gone do not take back what was known
+        let downtime = run.boot.and_then(|boot| self.downtime(boot));
+        run.downtime = downtime.or(run.downtime);
         self.enter(run, Phase::Done, self.turn.now, "verified");
         self.close_alert(run);
         true
