@@ -64,6 +64,9 @@ pub enum Command {
     Agent(Agent),
     /// Measure this machine: ingest, latency, size on disk, start after a crash.
     Bench(Bench),
+    /// The server under test of `bench`, with a clock that its parent moves.
+    #[command(hide = true)]
+    BenchServer(BenchServer),
     /// Print the version.
     Version,
 }
@@ -165,6 +168,19 @@ pub struct Bench {
     /// Writes the figures as JSON, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// `afterboot bench-server`, which `bench` starts.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  echo 1780963260000000000 | afterboot bench-server --data bench-data --now 1780963200000000000")]
+pub struct BenchServer {
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// What the clock shows first, in nanoseconds since 1970; lines of standard input move it.
+    #[arg(long, value_name = "NANOS")]
+    pub now: Nanos,
 }
 
 fn part_parser() -> impl TypedValueParser<Value = bench::Part> {

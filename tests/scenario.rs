@@ -15,6 +15,8 @@ const NIGHTS: &[(&str, &str)] = &[
     ("clean-night", "2026-06-09T02:00:00Z"),
     ("events-ahead-of-uptime", "2026-06-09T00:20:00Z"),
     ("installed-after-boot", "2026-06-09T10:00:00Z"),
+    ("one-of-two-patches-fails", "2026-06-09T00:38:00Z"),
+    ("reboots-after-five-days", "2026-06-14T00:30:00Z"),
     ("service-does-not-start", "2026-06-09T02:00:00Z"),
 ];
 

@@ -1,52 +1,68 @@
 //! The server under test: a process of its own, so that its CPU time can be told from the load's.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use storage::Nanos;
 
 /// Clock ticks a second of the times in `/proc`, as Linux has had them on every platform for twenty years.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// A running `afterboot serve`.
+/// A running server.
 pub struct Served {
     /// Where it listens.
     pub address: SocketAddr,
     /// The line it printed: what recovery found, and how long it took.
     pub said: String,
     child: Child,
+    /// To move the clock of a server that was started with one, and to hear that it moved.
+    clock: Mutex<(Option<ChildStdin>, BufReader<ChildStdout>)>,
 }
 
 impl Served {
     /// Starts this program's own `serve` on a folder, and returns when it is ready.
     pub fn start(data: &Path) -> io::Result<Served> {
-        let program = std::env::current_exe()?;
-        let mut command = Command::new(program);
+        Served::spawn(
+            Command::new(std::env::current_exe()?)
+                .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+                .arg(data)
+                .stdin(Stdio::null()),
+        )
+    }
+
+    /// The same server with a clock that shows `now` until it is told otherwise.
+    pub fn start_at(data: &Path, now: Nanos) -> io::Result<Served> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench-server", "--now", &now.to_string(), "--data"]);
+        Served::spawn(command.arg(data).stdin(Stdio::piped()))
+    }
+
+    fn spawn(command: &mut Command) -> io::Result<Served> {
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data);
-        let mut child = command
             .env_remove("AFTERBOOT_CONFIG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let out = child
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("the server has no output"))?;
+            .stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let out = child.stdout.take();
+        let mut out =
+            BufReader::new(out.ok_or_else(|| io::Error::other("the server has no output"))?);
         let mut said = String::new();
-        BufReader::new(out).read_line(&mut said)?;
-        let address = said
-            .split("http://")
-            .nth(1)
-            .and_then(|rest| rest.split(": ").next()?.parse().ok());
+        out.read_line(&mut said)?;
+        let address = said.split("http://").nth(1);
+        let address = address.and_then(|rest| rest.split(": ").next()?.parse().ok());
         match address {
-            Some(address) => Ok(Served {
-                address,
-                said: said.trim_end().into(),
-                child,
-            }),
+            Some(address) => {
+                let clock = Mutex::new((child.stdin.take(), out));
+                let said = said.trim_end().into();
+                Ok(Served {
+                    address,
+                    said,
+                    child,
+                    clock,
+                })
+            }
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -55,6 +71,16 @@ impl Served {
                 )))
             }
         }
+    }
+
+    /// Moves the clock of a server of [`Served::start_at`]; returns when it shows `now`.
+    pub fn set_clock(&self, now: Nanos) -> io::Result<()> {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(input) = &mut clock.0 {
+            writeln!(input, "{now}")?;
+            clock.1.read_line(&mut String::new())?;
+        }
+        Ok(())
     }
 
     /// CPU seconds it has used so far, user and system, threads that ended included.

@@ -1,7 +1,8 @@
 //! Line protocol in, with the standard rules on: server CPU for each million samples, to the last acknowledgement.
 //!
-//! Bodies carry consecutive minutes that end now, on kept connections, one after the other; a body is acknowledged
-//! when it is durable. Building them is not measured.
+//! Bodies carry consecutive minutes that end now, on kept connections, one after the other, and the server's clock shows
+//! those minutes, so that the rules see what they would see in so long a time. A body is acknowledged when it is durable.
+//! Building them is not measured.
 
 use super::child::{Served, bytes_under};
 use super::{Figure, Options, expect};
@@ -9,7 +10,6 @@ use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::fleet::hosts::Hosts;
 use crate::fleet::wire::Wire;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use storage::{Nanos, SECOND};
@@ -23,17 +23,17 @@ pub fn run(
     told: &mut dyn FnMut(&str),
 ) -> io::Result<Vec<Figure>> {
     let data = folder.join("ingest");
-    let server = Served::start(&data)?;
+    let now = SystemClock.now();
+    let start = now - now % MINUTE - options.steps as Nanos * MINUTE;
+    let server = Served::start_at(&data, start)?;
     told(&format!(
         "ingest: {} connections × {} bodies of {} hosts × 18 fields",
         options.connections, options.steps, options.hosts
     ));
-    let now = SystemClock.now();
-    let start = now - now % MINUTE - options.steps as Nanos * MINUTE;
     let idle = server.cpu_seconds()?;
     let sent = std::thread::scope(|scope| {
-        let address = server.address;
-        let load = |connection| move || send(address, options, connection, start);
+        let server = &server;
+        let load = |connection| move || send(server, options, connection, start);
         let threads: Vec<_> = (0..options.connections)
             .map(|connection| scope.spawn(load(connection)))
             .collect();
@@ -100,12 +100,7 @@ struct Sent {
 }
 
 /// One connection's load.
-fn send(
-    address: SocketAddr,
-    options: &Options,
-    connection: usize,
-    start: Nanos,
-) -> io::Result<Sent> {
+fn send(server: &Served, options: &Options, connection: usize, start: Nanos) -> io::Result<Sent> {
     const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let mut hosts = Hosts::new(
         options.hosts,
@@ -113,7 +108,7 @@ fn send(
         connection as u64,
         start,
     );
-    let mut wire = Wire::connect(address)?;
+    let mut wire = Wire::connect(server.address)?;
     let mut body = String::new();
     let mut sent = Sent {
         samples: 0,
@@ -121,7 +116,9 @@ fn send(
         waits: Vec::with_capacity(options.steps),
     };
     for step in 1..=options.steps {
-        let samples = hosts.body(start + step as Nanos * MINUTE, &mut body);
+        let time = start + step as Nanos * MINUTE;
+        let samples = hosts.body(time, &mut body);
+        server.set_clock(time)?;
         let watch = Stopwatch::start();
         expect(wire.post("/write?precision=ns", "text/plain", body.as_bytes())?)?;
         let waited = watch.elapsed();

@@ -1,9 +1,10 @@
 //! Figures of the whole server, that anyone can measure again: `afterboot bench`.
 //!
-//! Each part starts this program's own `serve` as a process of its own, loads it over HTTP on loopback, and reads its
+//! Each part starts this program's own server as a process of its own, loads it over HTTP on loopback, and reads its
 //! CPU time from `/proc`. The load is the same on every machine, byte for byte but for the timestamps.
 
 mod child;
+pub mod clocked;
 mod figure;
 mod ingest;
 mod latency;

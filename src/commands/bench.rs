@@ -1,7 +1,7 @@
 //! `afterboot bench`: figures of this machine.
 
 use super::{Failure, print};
-use crate::args::Bench;
+use crate::args::{Bench, BenchServer};
 use crate::bench::{self, Options, Part};
 
 /// Runs it; gives the exit code.
@@ -37,4 +37,11 @@ pub fn run(args: Bench) -> Result<i32, Failure> {
             .map_err(|error| Failure::environment(format!("{}: {error}", path.display())))?;
     }
     print(&bench::table(&figures))
+}
+
+/// The server under test of a part that moves its clock.
+pub fn serve(args: BenchServer) -> Result<i32, Failure> {
+    bench::clocked::serve(args.data, args.now)
+        .map_err(|error| Failure::environment(error.to_string()))?;
+    Ok(0)
 }

@@ -97,6 +97,7 @@ pub fn run(command: Command) -> Result<i32, Failure> {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::BenchServer(args) => bench::serve(args),
         Command::Check(args) => check::run(args),
         Command::Query(args) => query::run(args),
         Command::Shell(args) => shell::run(args),

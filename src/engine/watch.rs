@@ -312,6 +312,9 @@ impl Case<'_, '_> {
         if run.openings.len() == before {
             return;
         }
+        if let Some(first) = run.openings.first() {
+            run.opened = first.event.time;
+        }
         if run.openings.is_empty() {
             self.enter(run, Phase::Cancelled, self.turn.now, "called off");
             self.close_alert(run);

@@ -99,6 +99,11 @@ impl<'a> Scope<'a> {
     ) -> Known {
         let duration = self.duration(duration, at);
         let span = duration.value;
+        if let Some(since) = self.heard_steadily(event, span, at) {
+            let until = self.device.heartbeats().last().map_or(at, |last| *last);
+            return Known::new(Value::Bool(!negated), since, until.saturating_add(span))
+                .within(duration.since, duration.until);
+        }
         let newest = self.newest(event, at, env);
         let gone = |found: &EventRecord| found.time.saturating_add(span);
         let out = match &newest.event {
@@ -118,6 +123,18 @@ impl<'a> Scope<'a> {
             }
         };
         out.within(duration.since, duration.until)
+    }
+
+    /// The usual case in one look: the newest heartbeat is within the span, and since when the ones before it came
+    /// without a gap that long.
+    fn heard_steadily(&self, event: &EventMatch, span: Nanos, at: Nanos) -> Option<Nanos> {
+        let newest = *self.device.heartbeats().last()?;
+        let usual = event.event == EventKind::Heartbeat
+            && event.filter.is_none()
+            && self.known == Nanos::MAX
+            && newest <= at
+            && at < newest.saturating_add(span);
+        usual.then(|| self.device.steady_since(span).unwrap_or(newest))
     }
 
     /// An absence is unknown until the device has been known, and the server listening, for all of `span`.

@@ -120,6 +120,8 @@ pub struct DeviceHistory {
     boots: Events,
     marks: Vec<ReportMark>,
     heartbeats: Vec<Nanos>,
+    /// Start and widest gap of the newest heartbeats that came without a pause over two intervals.
+    steady: Option<(Nanos, Nanos)>,
     labels: Vec<(SmolStr, Vec<LabelStep>)>,
     intervals: Vec<(Nanos, Nanos)>,
     /// Time of the first report by arrival, and that arrival.
@@ -391,9 +393,23 @@ impl DeviceHistory {
             let horizon = arrival.saturating_sub(keep);
             // trimming moves the rest down: wait until half of it goes
             if series.samples()[series.samples().len() / 2].time < horizon {
-                series.trim(horizon);
+                let pins = self.openings();
+                self.series_mut(catalog, family, key, signal, time)
+                    .trim(horizon, &pins);
             }
         }
+    }
+
+    /// When the watches that are not over yet were opened: what was known then is kept, however long they take.
+    fn openings(&self) -> Vec<Nanos> {
+        use Phase::{Cancelled, Done, Idle, None};
+        let running = |step: &&WatchStep| !matches!(step.phase, None | Done | Idle | Cancelled);
+        self.watches
+            .iter()
+            .filter_map(WatchLog::newest)
+            .filter(running)
+            .map(|step| step.facts.opened)
+            .collect()
     }
 
     fn series_mut(
@@ -467,10 +483,7 @@ impl DeviceHistory {
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
         // a line of events alone, from a deployment tool or sent ahead after the boot, hides nothing
-        let previous = before
-            .iter()
-            .rev()
-            .find_map(|m| Some((m.time, m.uptime?)));
+        let previous = before.iter().rev().find_map(|m| Some((m.time, m.uptime?)));
         let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
         let mut booted = false;
         if let Some(id) = &boot_id
@@ -518,6 +531,14 @@ impl DeviceHistory {
             },
         );
         if changes.heartbeat {
+            let interval = self.interval(arrival).value;
+            let gap = self.heartbeats.last().map(|last| arrival - last);
+            self.steady = match (self.steady, gap) {
+                (Some((start, widest)), Some(gap)) if gap <= 2 * interval => {
+                    Some((start, widest.max(gap)))
+                }
+                _ => Some((arrival, 0)),
+            };
             self.heartbeats.push(arrival);
         }
         let horizon = arrival.saturating_sub(mapping.interest.reports);
@@ -784,6 +805,13 @@ impl DeviceHistory {
             EventKind::Boot => Some(&self.boots),
             EventKind::Stored(event) => self.events.get(event.index()),
         }
+    }
+
+    /// Since when heartbeats have come, up to the newest, with no gap over `span`; None: not known in one look.
+    pub fn steady_since(&self, span: Nanos) -> Option<Nanos> {
+        self.steady
+            .filter(|(_, widest)| *widest <= span)
+            .map(|(start, _)| start)
     }
 
     /// Arrivals of its reports, ascending.
