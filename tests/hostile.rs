@@ -99,3 +99,15 @@ fn names_and_changes_without_end_do_not_fill_the_memory() {
     let bytes = state(&mut core, &disk);
     assert!(bytes < 1 << 20, "{bytes} bytes of state for one device");
 }
+
+#[test]
+fn outages_without_end_do_not_either() {
+    let disk = SimDisk::memory();
+    let mut core = open_with(&disk, RULES, minute(0)).core;
+    for n in 1..4000 {
+        core.not_listening(minute(n), minute(n) + SECOND).unwrap();
+    }
+    core.commit().unwrap();
+    let bytes = state(&mut core, &disk);
+    assert!(bytes < 32 << 10, "{bytes} bytes of outages");
+}
