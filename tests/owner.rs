@@ -250,3 +250,67 @@ fn an_url_that_cannot_be_one_is_refused() {
         assert!(Webhook::new(settings).is_err(), "{url}");
     }
 }
+
+#[test]
+fn a_delivery_that_finds_no_room_for_its_row_does_not_keep_the_server_from_ending() {
+    let disk = SimDisk::new(4);
+    let (handle, _clock) = start(&disk, minute(0));
+    let answer = handle.submit(native(PENDING)).unwrap();
+    answer.blocking_recv().unwrap().unwrap();
+    stop(&handle);
+    disk.set_faults(Faults {
+        capacity_bytes: Some(0),
+        ..Faults::default()
+    });
+    let (handle, clock) = start(&disk, minute(1));
+    let (url, requests) = target(&["200 OK"]);
+    let webhook = Webhook::new(WebhookSettings {
+        name: "webhook".into(),
+        url,
+        link_base: "http://here/".into(),
+        timeout: Duration::from_secs(10),
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (stopper, stopped) = tokio::sync::watch::channel(false);
+    let policy = Policy::default();
+    let task = outbox::run(handle.clone(), webhook.unwrap(), policy, clock, 1, stopped);
+    let task = runtime.spawn(task);
+    requests.recv().unwrap();
+    stopper.send_replace(true);
+    let ended = async { tokio::time::timeout(Duration::from_secs(20), task).await };
+    assert!(runtime.block_on(ended).is_ok(), "it tries for ever");
+    assert_eq!(
+        handle.pending().borrow().len(),
+        1,
+        "the next start sends it"
+    );
+}
+
+#[test]
+fn a_full_queue_is_marked_once_a_second() {
+    let disk = SimDisk::memory();
+    let clock = Arc::new(ManualClock::new(minute(0)));
+    let opened = open_on(&disk, minute(0));
+    let options = owner::Options {
+        queue_bytes_max: 1,
+        ..owner::Options::default()
+    };
+    let handle = owner::start(opened.core, &[], clock.clone(), options).unwrap();
+    // Each round is a turn of its own, and most have a refusal.
+    let mut refused = 0;
+    while refused < 50 {
+        let first = handle.submit(native(PENDING)).unwrap();
+        let second = handle.submit(native(PENDING));
+        first.blocking_recv().unwrap().unwrap();
+        match second {
+            Ok(answer) => drop(answer.blocking_recv().unwrap().unwrap()),
+            Err(_) => refused += 1,
+        }
+    }
+    clock.set(minute(1));
+    stop(&handle);
+    let opened = open_on(&disk, minute(2));
+    let marks = rows(&opened.core, storage::TableKind::System, "listening").len();
+    // The first refusals, perhaps those since, the minute that the clock leapt, and the end.
+    assert!((2..=8).contains(&marks), "{marks} marks");
+}

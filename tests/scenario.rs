@@ -10,11 +10,15 @@ use std::path::Path;
 
 /// Name of the night, and to when all timers run.
 const NIGHTS: &[(&str, &str)] = &[
+    ("backlog-after-the-boot", "2026-06-09T00:30:00Z"),
     ("backlog-at-once", "2026-06-09T00:20:00Z"),
     ("boots-again-after-unverified", "2026-06-09T02:00:00Z"),
     ("clean-night", "2026-06-09T02:00:00Z"),
     ("events-ahead-of-uptime", "2026-06-09T00:20:00Z"),
+    ("failures-in-order-of-key", "2026-06-09T00:20:00Z"),
     ("installed-after-boot", "2026-06-09T10:00:00Z"),
+    ("one-of-two-patches-fails", "2026-06-09T00:38:00Z"),
+    ("reboots-after-five-days", "2026-06-14T00:30:00Z"),
     ("service-does-not-start", "2026-06-09T02:00:00Z"),
 ];
 

@@ -261,7 +261,15 @@ impl Core {
                 what: "decisions wait to be stored",
             });
         }
-        let checkpoint = self.checkpoint();
+        let mut checkpoint = self.checkpoint();
+        if checkpoint.len() > storage::limits::CHECKPOINT_BYTES_MAX {
+            // A longer start is better than a store that takes no more because nothing can be flushed.
+            tracing::warn!(
+                "the state has {} bytes, too many to be kept with a flush: the next start reads the whole log",
+                checkpoint.len()
+            );
+            checkpoint.clear();
+        }
         self.store.begin_flush(checkpoint)
     }
 

@@ -38,6 +38,9 @@ use std::sync::Arc;
 use storage::{DeviceId, Nanos, Record, Row, Schema, TableKind};
 use turn::{Turn, Versions};
 
+/// Outages of the server that are remembered; every absence looks at them all.
+const OUTAGES_MAX: usize = 1024;
+
 /// What the lines of one instant said so far: the last value by device, signal and instance.
 type Said = std::collections::BTreeMap<(DeviceId, query::ir::SignalId, SmolStr), storage::Value>;
 
@@ -341,7 +344,12 @@ impl Engine {
                 .is_some_and(|(_, until)| *until == Nanos::MAX);
             match (listening, open) {
                 (true, true) => self.outages.last_mut().expect("one is open").1 = time,
-                (false, false) => self.outages.push((time, Nanos::MAX)),
+                (false, false) => {
+                    self.outages.push((time, Nanos::MAX));
+                    if self.outages.len() > OUTAGES_MAX {
+                        self.outages.drain(..OUTAGES_MAX / 2);
+                    }
+                }
                 _ => continue,
             }
             self.wake_all(EventKind::Heartbeat);
@@ -463,7 +471,7 @@ impl Engine {
         };
         // what was true up to now cannot be due again now
         let due = if until <= self.now {
-            self.now + 1
+            self.now.saturating_add(1)
         } else {
             until
         };

@@ -10,6 +10,7 @@ use query::history::EventRecord;
 use query::ir::{EventKind, OnUnknown, Rule, RuleId, Scope as RuleScope};
 use query::value::{Type, Unit, Value};
 use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
 use storage::{DeviceId, Nanos, SECOND};
 
 /// An event that arrived this long after its time is told so.
@@ -432,9 +433,11 @@ impl Case<'_, '_> {
         self.state.alerts.insert(slot.clone(), alert);
     }
 
-    /// An `on` rule: decides the events that are due, then looks at its open alerts.
+    /// An `on` rule: in order of key, decides the events that are due, then looks at the open alert.
     fn events(&mut self, kind: EventKind) {
         let now = self.turn.now;
+        let empty = Env::Empty;
+        let mut due: BTreeMap<SmolStr, Vec<(EventRecord, Waiting)>> = BTreeMap::new();
         while let Some(first) = self.state.waiting.first().cloned() {
             if first.due > now {
                 self.until = self.until.min(first.due);
@@ -448,27 +451,40 @@ impl Case<'_, '_> {
                 .and_then(|events| events.by_number(first.number))
                 .cloned();
             if let Some(event) = event {
-                self.event(event, &first);
+                let key = self.key(None, event.time, &Env::Event(0, &event, &empty));
+                due.entry(key.unwrap_or_default())
+                    .or_default()
+                    .push((event, first));
             }
         }
-        let open: Vec<(SmolStr, Option<EventRecord>)> = self
+        let mut slots: BTreeSet<SmolStr> = self.state.alerts.keys().cloned().collect();
+        slots.extend(due.keys().cloned());
+        for slot in slots {
+            for (event, waiting) in due.remove(&slot).unwrap_or_default() {
+                self.event(event, &waiting);
+            }
+            self.look_at_event(&slot);
+        }
+    }
+
+    /// Closes, resolves or looks at the open alert of an `on` rule.
+    fn look_at_event(&mut self, slot: &SmolStr) {
+        let now = self.turn.now;
+        let rule = self.rule;
+        let event = self
             .state
             .alerts
-            .iter()
-            .map(|(slot, alert)| (slot.clone(), alert.event.clone()))
-            .collect();
-        let rule = self.rule;
-        for (slot, event) in open {
-            let Some(event) = event else { continue };
-            let empty = Env::Empty;
-            let env = Env::Event(0, &event, &empty);
-            if self.truth(rule.where_.as_ref(), now, &env) == Some(false) {
-                self.close(&slot, "out of scope");
-            } else if self.truth(rule.clear.as_ref(), now, &env) == Some(true) {
-                self.resolve(&slot);
-            } else {
-                self.look(&slot, &env);
-            }
+            .get(slot)
+            .and_then(|alert| alert.event.clone());
+        let Some(event) = event else { return };
+        let empty = Env::Empty;
+        let env = Env::Event(0, &event, &empty);
+        if self.truth(rule.where_.as_ref(), now, &env) == Some(false) {
+            self.close(slot, "out of scope");
+        } else if self.truth(rule.clear.as_ref(), now, &env) == Some(true) {
+            self.resolve(slot);
+        } else {
+            self.look(slot, &env);
         }
     }
 

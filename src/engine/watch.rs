@@ -18,6 +18,10 @@ use storage::{DeviceId, Nanos};
 
 /// Transitions at one instant are finite; this bounds them against a rule that undoes itself.
 const TRANSITIONS_MAX: usize = 32;
+/// Openings that one run remembers; the oldest go first.
+const OPENINGS_MAX: usize = 256;
+/// Steps of one watch on one device that can be looked back at.
+const STEPS_MAX: usize = 256;
 
 /// One opening event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -258,6 +262,9 @@ impl Case<'_, '_> {
             *slot = Some(run);
             return;
         };
+        if run.openings.len() >= OPENINGS_MAX {
+            run.openings.remove(0);
+        }
         let place = run
             .openings
             .partition_point(|known| known.event.time <= time);
@@ -304,6 +311,9 @@ impl Case<'_, '_> {
             .retain(|_| kept.next().copied().unwrap_or(true));
         if run.openings.len() == before {
             return;
+        }
+        if let Some(first) = run.openings.first() {
+            run.opened = first.event.time;
         }
         if run.openings.is_empty() {
             self.enter(run, Phase::Cancelled, self.turn.now, "called off");
@@ -456,6 +466,9 @@ impl Case<'_, '_> {
 
     fn done(&mut self, run: &mut Run) -> bool {
         run.failures.clear();
+        // reports between may have come late; those long gone do not take back what was known
+        let downtime = run.boot.and_then(|boot| self.downtime(boot));
+        run.downtime = downtime.or(run.downtime);
         self.enter(run, Phase::Done, self.turn.now, "verified");
         self.close_alert(run);
         true
@@ -533,7 +546,8 @@ impl Case<'_, '_> {
         let reports = self.device.history.reports();
         let after = reports.partition_point(|report| report.time < boot);
         let before = after.checked_sub(1)?;
-        Some(reports.get(after)?.time - reports[before].time)
+        let after = reports.get(after)?.time;
+        Some(after.saturating_sub(reports[before].time))
     }
 
     fn restarts(&self) -> impl Iterator<Item = &EventRecord> {
@@ -582,6 +596,7 @@ impl Case<'_, '_> {
         };
         let log = self.device.history.watch_mut(self.watch_id);
         log.push(step);
+        log.bound(STEPS_MAX);
         self.changed = true;
     }
 

@@ -79,7 +79,7 @@ pub async fn run(
             Next::Send(at) => {
                 // Not cut short by a stop: the target may have it already, and it must not get it twice.
                 let sent = attempt(&webhook, &open[at], &policy, &*clock).await;
-                if !log(&owner, sent).await {
+                if !log(&owner, sent, &mut stop).await {
                     return;
                 }
             }
@@ -132,8 +132,9 @@ async fn attempt(
     }
 }
 
-/// Logs the attempt durably before anything else is sent; false when the owner is gone.
-async fn log(owner: &OwnerHandle, attempt: Attempt) -> bool {
+/// Logs the attempt durably before anything else is sent; false when the owner is gone, or when it finds no room
+/// and the server ends: then the next start sends it again.
+async fn log(owner: &OwnerHandle, attempt: Attempt, stop: &mut watch::Receiver<bool>) -> bool {
     loop {
         match owner.record_delivery(attempt.clone()) {
             Ok(answer) => match answer.await {
@@ -144,6 +145,9 @@ async fn log(owner: &OwnerHandle, attempt: Attempt) -> bool {
             Err(crate::core::Refusal::Busy | crate::core::Refusal::ReadOnly) => {}
             Err(_) => return false,
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            _ = stop.wait_for(|stop| *stop) => return false,
+        }
     }
 }

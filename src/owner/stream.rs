@@ -66,9 +66,9 @@ impl Stream {
             .filter(|d| d.number > after)
             .cloned()
             .collect();
-        let gap = recent
-            .front()
-            .map_or(self.before > after, |oldest| oldest.number > after + 1);
+        let gap = recent.front().map_or(self.before > after, |oldest| {
+            oldest.number > after.saturating_add(1)
+        });
         Subscription { backlog, live, gap }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Owner {
     flush_waiting: Vec<Reply<()>>,
     flush_wanted: bool,
     last_wake: Nanos,
+    /// When refusals for a full queue were marked last.
+    busy_marked: Nanos,
     options: Options,
 }
 
@@ -70,6 +72,7 @@ impl Owner {
             flush_waiting: Vec::new(),
             flush_wanted: false,
             last_wake,
+            busy_marked: Nanos::MIN,
             options,
         }
     }
@@ -132,9 +135,12 @@ impl Owner {
         if self.clock.wait(now.saturating_sub(self.last_wake)) > GAP_MAX {
             let _ = self.core.not_listening(self.last_wake, now);
         }
-        let busy_since = self.shared.busy_since.swap(0, Ordering::AcqRel);
-        if busy_since != 0 {
+        // Each mark looks at every device: under load that must not happen every turn.
+        let since_marked = self.clock.wait(now.saturating_sub(self.busy_marked));
+        if self.shared.busy_since.load(Ordering::Acquire) != 0 && since_marked >= WAKE {
+            let busy_since = self.shared.busy_since.swap(0, Ordering::AcqRel);
             let _ = self.core.not_listening(busy_since, now);
+            self.busy_marked = now;
         }
         self.last_wake = now;
         self.shared.metrics.set_clock(now);

@@ -7,9 +7,6 @@ use crate::ir::{Anchor, Dur, EventField, EventKind, EventMatch};
 use crate::value::Value;
 use storage::Nanos;
 
-/// The most heartbeats that one look back visits.
-const BEATS_MAX: usize = 64;
-
 /// The newest matching event, and the bounds between which it is that one.
 struct Newest {
     event: Option<EventRecord>,
@@ -102,11 +99,9 @@ impl<'a> Scope<'a> {
     ) -> Known {
         let duration = self.duration(duration, at);
         let span = duration.value;
-        if event.event == EventKind::Heartbeat
-            && event.filter.is_none()
-            && let Some((since, until)) = self.beating(span, at)
-        {
-            return Known::new(Value::Bool(!negated), since, until)
+        if let Some(since) = self.heard_steadily(event, span, at) {
+            let until = self.device.heartbeats().last().map_or(at, |last| *last);
+            return Known::new(Value::Bool(!negated), since, until.saturating_add(span))
                 .within(duration.since, duration.until);
         }
         let newest = self.newest(event, at, env);
@@ -130,23 +125,16 @@ impl<'a> Scope<'a> {
         out.within(duration.since, duration.until)
     }
 
-    /// Where a heartbeat lies within `span` before `at`: since when that has been so without a break, as far as it
-    /// is looked up, and until when it is so if no other comes. Nearly always true, so it is told apart first.
-    fn beating(&self, span: Nanos, at: Nanos) -> Option<(Nanos, Nanos)> {
-        let beats = self.device.heartbeats();
-        let known = &beats[..beats.partition_point(|beat| *beat <= at.min(self.known))];
-        let gone = known.last()?.saturating_add(span);
-        if gone <= at {
-            return None;
-        }
-        let mut since = *known.last()?;
-        for beat in known.iter().rev().take(BEATS_MAX) {
-            if beat.saturating_add(span) < since {
-                break;
-            }
-            since = *beat;
-        }
-        Some((since, gone.min(self.next_event(EventKind::Heartbeat, at))))
+    /// The usual case in one look: the newest heartbeat is within the span, and since when the ones before it came
+    /// without a gap that long.
+    fn heard_steadily(&self, event: &EventMatch, span: Nanos, at: Nanos) -> Option<Nanos> {
+        let newest = *self.device.heartbeats().last()?;
+        let usual = event.event == EventKind::Heartbeat
+            && event.filter.is_none()
+            && self.known == Nanos::MAX
+            && newest <= at
+            && at < newest.saturating_add(span);
+        usual.then(|| self.device.steady_since(span).unwrap_or(newest))
     }
 
     /// An absence is unknown until the device has been known, and the server listening, for all of `span`.

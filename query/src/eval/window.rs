@@ -43,12 +43,12 @@ impl Scope<'_> {
         match anchor {
             Anchor::Now if self.world.stepped && span > STEPLESS_MAX => {
                 let step = span / 60;
-                let to = at.div_euclid(step) * step;
+                let to = at.div_euclid(step).saturating_mul(step);
                 let oldest = self.device.oldest();
                 if at < oldest {
                     // the windows before anything was said are all alike
                     return Ok(Frame {
-                        from: to - span,
+                        from: to.saturating_sub(span),
                         to,
                         span,
                         since,
@@ -57,7 +57,7 @@ impl Scope<'_> {
                     });
                 }
                 Ok(Frame {
-                    from: to - span,
+                    from: to.saturating_sub(span),
                     to,
                     span,
                     since: since.max(to),
@@ -80,7 +80,10 @@ impl Scope<'_> {
                 };
                 let (from, to) = match anchor {
                     // Only queries have it, and they look back on what followed a row.
-                    Anchor::After(_) => (instant - 1, instant.saturating_add(span) - 1),
+                    Anchor::After(_) => (
+                        instant.saturating_sub(1),
+                        instant.saturating_add(span).saturating_sub(1),
+                    ),
                     _ => (instant.saturating_sub(span), instant.min(at)),
                 };
                 Ok(Frame {
@@ -170,7 +173,7 @@ impl Scope<'_> {
                     .holds
                     .is_some() =>
             {
-                from.max(floor - 1)
+                from.max(floor.saturating_sub(1))
             }
             _ => from,
         };

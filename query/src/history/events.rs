@@ -73,6 +73,14 @@ impl Events {
         self.list.iter().find(|e| e.number == number)
     }
 
+    /// Keeps about the `most` newest events, whatever their age.
+    pub fn bound(&mut self, most: usize) {
+        // in steps, since each moves the rest
+        if self.list.len() > most + most / 8 {
+            self.list.drain(..self.list.len() - most);
+        }
+    }
+
     /// Keeps at most `keep` events that lie before `horizon` (the newest of them).
     pub fn trim(&mut self, horizon: Nanos, keep: usize) {
         let before = self.list.partition_point(|e| e.time < horizon);
@@ -109,7 +117,7 @@ pub fn merge_boot(boots: &mut Events, seen: EventRecord, source: BootSource) -> 
             .position(|boot| id.is_some() && id_of(boot) == id)
     };
     let by_nearness = || {
-        let apart = |boot: &EventRecord| (boot.time - seen.time).abs();
+        let apart = |boot: &EventRecord| boot.time.saturating_sub(seen.time).saturating_abs();
         let near = boots.list.iter().enumerate().filter(|(_, boot)| {
             (id.is_none() || id_of(boot).is_none()) && apart(boot) <= SAME_BOOT
         });

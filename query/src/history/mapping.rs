@@ -31,7 +31,27 @@ pub struct Interest {
 /// Events of a kind that stay however old.
 pub const EVENTS_KEPT: usize = 64;
 
+/// What one device may make an engine remember, besides what is too old: beyond it the oldest is forgotten, or
+/// what is new is stored and not looked at. Far above what a device has; queries see everything.
+pub(super) mod most {
+    /// Events of one kind.
+    pub const EVENTS: usize = 100_000;
+    /// Events of one kind of patch events: each is looked at for each patch.
+    pub const PATCH_EVENTS: usize = 1_024;
+    /// Boots.
+    pub const BOOTS: usize = 1_024;
+    /// Instances of one family.
+    pub const INSTANCES: usize = 4_096;
+    /// Changes of one label, of the interval, of the boot id.
+    pub const CHANGES: usize = 256;
+}
+
 impl Interest {
+    /// True for an engine, which runs for ever; false for a query, which has bounds of its own.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.reports != Nanos::MAX
+    }
+
     /// Everything of the catalogue, for ever: what queries over loaded rows use.
     pub fn everything(catalog: &Catalog) -> Interest {
         Interest {

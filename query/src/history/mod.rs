@@ -20,7 +20,7 @@ use crate::catalog::{Catalog, PATCH_FAMILY};
 use crate::ir::{EventId, EventKind, FamilyId, RuleId, SignalId, WatchId};
 use crate::value::Value;
 use events::{BootSource, merge_boot};
-use mapping::{ColumnTarget, Target};
+use mapping::{ColumnTarget, Target, most};
 use patches::{PatchEvent, PatchStep};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -120,6 +120,8 @@ pub struct DeviceHistory {
     boots: Events,
     marks: Vec<ReportMark>,
     heartbeats: Vec<Nanos>,
+    /// Start and widest gap of the newest heartbeats that came without a pause over two intervals.
+    steady: Option<(Nanos, Nanos)>,
     labels: Vec<(SmolStr, Vec<LabelStep>)>,
     intervals: Vec<(Nanos, Nanos)>,
     /// Time of the first report by arrival, and that arrival.
@@ -156,6 +158,7 @@ impl DeviceHistory {
         arrival: Nanos,
     ) -> Changes {
         let mut changes = Changes::new();
+        let bounded = mapping.interest.is_bounded();
         self.newest_arrival = self.newest_arrival.max(arrival);
         let mut report: Option<Nanos> = None;
         let (mut uptime, mut boot_id) = (None, None);
@@ -183,6 +186,7 @@ impl DeviceHistory {
                             != interval
                         {
                             self.intervals.push((arrival, interval));
+                            forget(&mut self.intervals, 0, bounded);
                             changes.labels = true;
                         }
                     }
@@ -193,7 +197,9 @@ impl DeviceHistory {
                 }
                 Target::Label => {
                     if let Some((_, storage::Value::Text(text))) = row.cells.first() {
-                        self.set_label(&row.instance, time, arrival, text.clone());
+                        let steps = self.set_label(&row.instance, time, arrival, text.clone());
+                        // the first stays: it holds before the first report
+                        forget(steps, 1, bounded);
                         changes.labels = true;
                         changes.oldest = changes.oldest.min(time);
                     }
@@ -201,6 +207,9 @@ impl DeviceHistory {
                 Target::Samples { family, columns } => {
                     for (column, value) in &row.cells {
                         let target = columns.get(column.0 as usize).copied().unwrap_or_default();
+                        if target == ColumnTarget::default() {
+                            continue;
+                        }
                         let value = Value::from(value);
                         match (&target, &value) {
                             (ColumnTarget { uptime: true, .. }, Value::Number(seconds)) => {
@@ -230,7 +239,9 @@ impl DeviceHistory {
                             }
                             _ => {}
                         }
-                        if let Some(signal) = target.signal {
+                        if let Some(signal) = target.signal
+                            && !(bounded && self.is_full(*family, &row.instance))
+                        {
                             let keep = mapping.interest.signals[signal.index()].unwrap_or(0);
                             self.insert_sample(
                                 catalog,
@@ -266,6 +277,7 @@ impl DeviceHistory {
                     {
                         if let Some((_, Value::Text(title))) =
                             fields.iter().find(|(name, _)| name == "title")
+                            && !(bounded && self.titles.len() >= most::INSTANCES)
                         {
                             self.titles
                                 .entry(kb.clone())
@@ -283,7 +295,10 @@ impl DeviceHistory {
                     changes.oldest = changes.oldest.min(time);
                     match kind {
                         EventKind::Boot => {
-                            self.add_boot(record, BootSource::Declared, &mut changes)
+                            self.add_boot(record, BootSource::Declared, &mut changes);
+                            if bounded {
+                                self.boots.bound(most::BOOTS);
+                            }
                         }
                         EventKind::Stored(event) => {
                             changes.events.push((*kind, record.number, time));
@@ -291,6 +306,12 @@ impl DeviceHistory {
                             events.insert(record);
                             events
                                 .trim(arrival.saturating_sub(mapping.interest.events), EVENTS_KEPT);
+                            if bounded {
+                                events.bound(match patch {
+                                    Some(_) => most::PATCH_EVENTS,
+                                    None => most::EVENTS,
+                                });
+                            }
                         }
                         EventKind::Heartbeat => {}
                     }
@@ -307,17 +328,33 @@ impl DeviceHistory {
         }
         patches_changed.sort();
         patches_changed.dedup();
+        let family = catalog.family(PATCH_FAMILY).filter(|_| bounded);
         for kb in patches_changed {
+            if family.is_some_and(|family| self.is_full(family, &kb)) {
+                continue;
+            }
             self.derive_patch(catalog, &kb, &mut changes);
         }
         changes
+    }
+
+    /// Whether a family has no place for a further instance of this key.
+    fn is_full(&self, family: FamilyId, key: &SmolStr) -> bool {
+        let instances = self.families.get(family.index());
+        instances.is_some_and(|known| known.len() >= most::INSTANCES && !known.contains_key(key))
     }
 
     fn note_oldest(&mut self, time: Nanos) {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
-    fn set_label(&mut self, label: &SmolStr, time: Nanos, arrival: Nanos, text: SmolStr) {
+    fn set_label(
+        &mut self,
+        label: &SmolStr,
+        time: Nanos,
+        arrival: Nanos,
+        text: SmolStr,
+    ) -> &mut Vec<LabelStep> {
         let at = match self.labels.iter().position(|(name, _)| name == label) {
             Some(at) => at,
             None => {
@@ -335,6 +372,7 @@ impl DeviceHistory {
                 text,
             },
         );
+        steps
     }
 
     #[expect(
@@ -358,9 +396,23 @@ impl DeviceHistory {
             let horizon = arrival.saturating_sub(keep);
             // trimming moves the rest down: wait until half of it goes
             if series.samples()[series.samples().len() / 2].time < horizon {
-                series.trim(horizon);
+                let pins = self.openings();
+                self.series_mut(catalog, family, key, signal, time)
+                    .trim(horizon, &pins);
             }
         }
+    }
+
+    /// When the watches that are not over yet were opened: what was known then is kept, however long they take.
+    fn openings(&self) -> Vec<Nanos> {
+        use Phase::{Cancelled, Done, Idle, None};
+        let running = |step: &&WatchStep| !matches!(step.phase, None | Done | Idle | Cancelled);
+        self.watches
+            .iter()
+            .filter_map(WatchLog::newest)
+            .filter(running)
+            .map(|step| step.facts.opened)
+            .collect()
     }
 
     fn series_mut(
@@ -434,27 +486,30 @@ impl DeviceHistory {
         let place = self.marks.partition_point(|m| m.time <= time);
         let before = &self.marks[..place];
         // a line of events alone, from a deployment tool or sent ahead after the boot, hides nothing
-        let previous = before
-            .iter()
-            .rev()
-            .find_map(|m| Some((m.time, m.uptime?)));
-        let id_before = before.iter().rev().find_map(|m| m.boot_id.clone());
+        let previous = uptime.and_then(|_| {
+            let mut marks = before.iter().rev();
+            marks.find_map(|m| Some((m.time, m.uptime?)))
+        });
+        let no_id_before = || before.iter().all(|m| m.boot_id.is_none());
         let mut booted = false;
         if let Some(id) = &boot_id
             && !self.boot_ids.contains(id)
         {
             booted = !self.boot_ids.is_empty();
             self.boot_ids.push(id.clone());
+            forget(&mut self.boot_ids, 0, mapping.interest.is_bounded());
         }
-        if !booted
-            && (boot_id.is_none() || id_before.is_none())
-            && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous)
-        {
-            let start = time - (uptime * SECOND as f64) as Nanos;
-            booted = uptime < uptime_before && start > previous + 2 * SECOND;
+        if !booted && let (Some(uptime), Some((previous, uptime_before))) = (uptime, previous) {
+            let start = time.saturating_sub((uptime * SECOND as f64) as Nanos);
+            booted = uptime < uptime_before
+                && start > previous.saturating_add(2 * SECOND)
+                && (boot_id.is_none() || no_id_before());
         }
         if booted {
-            let start = uptime.map_or(time, |uptime| time - (uptime * SECOND as f64) as Nanos);
+            let start = uptime.map_or(time, |uptime| {
+                let up = (uptime * SECOND as f64) as Nanos;
+                time.saturating_sub(up).min(arrival)
+            });
             let fields = boot_id
                 .iter()
                 .map(|id| (SmolStr::new("boot_id"), Value::Text(id.clone())))
@@ -468,6 +523,9 @@ impl DeviceHistory {
             };
             self.add_boot(record, BootSource::Derived, changes);
         }
+        if mapping.interest.is_bounded() {
+            self.boots.bound(most::BOOTS);
+        }
         self.marks.insert(
             place,
             ReportMark {
@@ -478,6 +536,14 @@ impl DeviceHistory {
             },
         );
         if changes.heartbeat {
+            let interval = self.interval(arrival).value;
+            let gap = self.heartbeats.last().map(|last| arrival - last);
+            self.steady = match (self.steady, gap) {
+                (Some((start, widest)), Some(gap)) if gap <= interval.saturating_mul(2) => {
+                    Some((start, widest.max(gap)))
+                }
+                _ => Some((arrival, 0)),
+            };
             self.heartbeats.push(arrival);
         }
         let horizon = arrival.saturating_sub(mapping.interest.reports);
@@ -746,6 +812,13 @@ impl DeviceHistory {
         }
     }
 
+    /// Since when heartbeats have come, up to the newest, with no gap over `span`; None: not known in one look.
+    pub fn steady_since(&self, span: Nanos) -> Option<Nanos> {
+        self.steady
+            .filter(|(_, widest)| *widest <= span)
+            .map(|(start, _)| start)
+    }
+
     /// Arrivals of its reports, ascending.
     pub fn heartbeats(&self) -> &[Nanos] {
         &self.heartbeats
@@ -814,6 +887,13 @@ impl DeviceHistory {
             std::mem::take(&mut self.watches),
             std::mem::take(&mut self.firing),
         )
+    }
+}
+
+/// Where there is a bound, forgets the older half of the steps past it, save the first `keep`.
+fn forget<T>(steps: &mut Vec<T>, keep: usize, bounded: bool) {
+    if bounded && steps.len() > most::CHANGES {
+        steps.drain(keep..most::CHANGES / 2);
     }
 }
 

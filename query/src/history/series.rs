@@ -142,15 +142,26 @@ impl Series {
         });
     }
 
-    /// Forgets samples before `horizon`, except the one that reads there.
-    pub fn trim(&mut self, horizon: Nanos) {
+    /// Forgets samples before `horizon`, except the one that reads there and those that read at `pins`, as they
+    /// were known at those instants.
+    pub fn trim(&mut self, horizon: Nanos, pins: &[Nanos]) {
         let keep = self
             .samples
             .partition_point(|s| s.time <= horizon)
             .saturating_sub(1);
-        if keep > 0 {
-            self.samples.drain(..keep);
+        if keep == 0 {
+            return;
         }
+        let reads_at = |pin: &Nanos| {
+            let end = self.samples.partition_point(|s| s.time <= *pin);
+            self.samples[..end].iter().rposition(|s| s.arrival <= *pin)
+        };
+        let pinned: Vec<usize> = pins.iter().filter_map(reads_at).collect();
+        let mut at = 0;
+        self.samples.retain(|_| {
+            at += 1;
+            at > keep || pinned.contains(&(at - 1))
+        });
     }
 
     /// The reading at `at`, of what had arrived by `known`, ignoring samples before `floor`.

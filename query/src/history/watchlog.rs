@@ -99,6 +99,13 @@ impl WatchLog {
         self.steps.push(step);
     }
 
+    /// Keeps about the `most` newest steps.
+    pub fn bound(&mut self, most: usize) {
+        if self.steps.len() > most + most / 8 {
+            self.steps.drain(..self.steps.len() - most);
+        }
+    }
+
     /// The steps in order of decision.
     pub fn steps(&self) -> &[WatchStep] {
         &self.steps
