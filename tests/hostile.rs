@@ -111,3 +111,14 @@ fn outages_without_end_do_not_either() {
     let bytes = state(&mut core, &disk);
     assert!(bytes < 32 << 10, "{bytes} bytes of outages");
 }
+
+/// Comparing each with each would take minutes.
+#[test]
+fn a_report_of_very_many_events_is_taken_in() {
+    let mut core = open_with(&SimDisk::memory(), RULES, minute(0)).core;
+    let event = |k: u64| format!(r#"{{"kind":"login","session":{}}}"#, k % 150_000);
+    let events: Vec<String> = (0..150_010).map(event).collect();
+    let text = format!(r#"{{"device":"a","events":[{}]}}"#, events.join(","));
+    let receipt = core.ingest(minute(1), &native(&text)).unwrap();
+    assert_eq!((receipt.events, receipt.known_rows), (150_000, 10));
+}

@@ -2,13 +2,13 @@
 
 use super::check::{Checked, Part, Place};
 use super::device::{clock_candidate, replaced_offset};
-use super::fingerprint::fingerprint;
+use super::fingerprint::{event_print, fingerprint};
 use super::work::Work;
 use super::{Admission, SystemTables, Types};
 use crate::core::{Fault, Manner, Receipt, Refusal};
 use crate::report::{Line, Report};
 use smol_str::SmolStr;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use storage::{ColumnId, DeviceId, Nanos, Row, Store, TableKind, Value, ValueType};
 
 /// Rows of a body, one record a report.
@@ -237,6 +237,7 @@ impl<'a> Admitting<'a> {
     ) -> Result<Kept, Refusal> {
         let device = placed.device;
         let mut kept = Kept::default();
+        let mut prints = HashSet::new();
         for (event, part) in report.events.iter().zip(parts) {
             if matches!(part, Part::Refused) {
                 continue;
@@ -250,8 +251,10 @@ impl<'a> Admitting<'a> {
             };
             let stated = placed.stated || event.time.is_some();
             let here = |row: &Row| row.table == table && row.time == time && row.cells == cells;
+            // A report may have very many: only what is very likely here is looked for.
+            let seen = !prints.insert(event_print(table, time, &cells));
             if (stated && self.known(device, table, "", time, &cells, true))
-                || rows.iter().any(here)
+                || seen && rows.iter().any(here)
             {
                 kept.known += 1;
                 continue;

@@ -4,7 +4,7 @@
 
 use crate::report::Report;
 use smol_str::SmolStr;
-use storage::Value;
+use storage::{ColumnId, Nanos, TableId, Value};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// The fingerprint; 48 bits, so that a number column holds it exactly.
@@ -36,27 +36,43 @@ pub(super) fn fingerprint(report: &Report) -> f64 {
     (to.digest() & ((1 << 48) - 1)) as f64
 }
 
+/// Equal for equal events of a device, and for hardly any others.
+pub(super) fn event_print(table: TableId, time: Nanos, cells: &[(ColumnId, Value)]) -> u64 {
+    let mut to = Xxh3Default::new();
+    integer(&mut to, i64::from(table.0));
+    integer(&mut to, time);
+    for (column, cell) in cells {
+        integer(&mut to, i64::from(column.0));
+        value(&mut to, cell);
+    }
+    to.digest()
+}
+
 fn fields(to: &mut Xxh3Default, fields: &[(SmolStr, Value)]) {
     let mut sorted: Vec<_> = fields.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
     count(to, sorted.len());
-    for (name, value) in sorted {
+    for (name, field) in sorted {
         text(to, name);
-        match value {
-            Value::Number(number) => {
-                to.update(b"n");
-                // Minus zero is zero.
-                to.update(&(number + 0.0).to_bits().to_le_bytes());
-            }
-            Value::Bool(flag) => to.update(if *flag { b"t" } else { b"f" }),
-            Value::Text(value) => {
-                to.update(b"s");
-                text(to, value);
-            }
-            Value::Time(time) => {
-                to.update(b"i");
-                integer(to, *time);
-            }
+        value(to, field);
+    }
+}
+
+fn value(to: &mut Xxh3Default, value: &Value) {
+    match value {
+        Value::Number(number) => {
+            to.update(b"n");
+            // Minus zero is zero.
+            to.update(&(number + 0.0).to_bits().to_le_bytes());
+        }
+        Value::Bool(flag) => to.update(if *flag { b"t" } else { b"f" }),
+        Value::Text(value) => {
+            to.update(b"s");
+            text(to, value);
+        }
+        Value::Time(time) => {
+            to.update(b"i");
+            integer(to, *time);
         }
     }
 }
