@@ -3,33 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Longer files, each with the reason why it is one.
-const LONG_FILES: &[(&str, &str)] = &[
-    (
-        "query/src/ir.rs",
-        "one vocabulary, mostly its documentation; a type is looked up here, not read through",
-    ),
-    (
-        "query/src/check/expr.rs",
-        "the typing rules of every form of expression, side by side",
-    ),
-    (
-        "query/src/parse/rule.rs",
-        "one grammar production a function, in the order of the grammar",
-    ),
-    (
-        "query/src/history/mod.rs",
-        "the derived events and states of a device, which feed each other",
-    ),
-    (
-        "src/engine/watch.rs",
-        "one state machine; its phases are only understood together",
-    ),
-    (
-        "src/admission/body.rs",
-        "the steps that one report takes, in their order",
-    ),
-];
 /// Lines of a source file.
 const LINES_MAX: usize = 600;
 
@@ -125,11 +98,8 @@ fn no_file_is_long_without_a_reason() {
     let mut faults = Vec::new();
     for (name, text) in sources() {
         let lines = text.lines().count();
-        let excused = LONG_FILES.iter().any(|(file, _)| *file == name);
-        if lines > LINES_MAX && !excused {
-            faults.push(format!(
-                "{name}: {lines} lines; split it by noun, or say here why not"
-            ));
+        if lines > LINES_MAX {
+            faults.push(format!("{name}: {lines} lines; split it by noun"));
         }
     }
     report(faults);
