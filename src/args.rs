@@ -144,7 +144,7 @@ Examples:
 Each part starts a server of its own on a free port and removes its store. Only a release build gives
 figures worth keeping.")]
 pub struct Bench {
-    /// ingest (with size), latency, start; all of them when none is named.
+    /// ingest (with size), latency, start, requests, series, peers; all of them when none is named.
     #[arg(value_name = "PART", value_parser = part_parser())]
     pub parts: Vec<bench::Part>,
     /// A run of seconds, to see that all is well.

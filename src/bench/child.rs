@@ -85,19 +85,7 @@ impl Served {
 
     /// CPU seconds it has used so far, user and system, threads that ended included.
     pub fn cpu_seconds(&self) -> io::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name of the program may hold anything; after it come plain fields.
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-        match (ticks(11), ticks(12)) {
-            (Some(user), Some(system)) => Ok((user + system) / TICKS_A_SECOND),
-            _ => Err(io::Error::other("/proc/PID/stat is not as expected")),
-        }
+        cpu_seconds_of(self.child.id())
     }
 
     /// Anonymous memory, in bytes.
@@ -126,6 +114,23 @@ impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// CPU seconds that a process has used so far, user and system, threads that ended included.
+pub fn cpu_seconds_of(process: u32) -> io::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name of the program may hold anything; after it come plain fields.
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+    match (ticks(11), ticks(12)) {
+        (Some(user), Some(system)) => Ok((user + system) / TICKS_A_SECOND),
+        _ => Err(io::Error::other("/proc/PID/stat is not as expected")),
     }
 }
 

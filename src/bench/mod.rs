@@ -8,10 +8,14 @@ pub mod clocked;
 mod figure;
 mod ingest;
 mod latency;
+mod peers;
+mod requests;
+mod series;
 mod start;
 
 pub use figure::{Figure, json, table};
 
+use crate::clock::{Clock, SystemClock};
 use std::io;
 use std::path::PathBuf;
 
@@ -24,14 +28,23 @@ pub enum Part {
     Latency,
     /// Ready again after `kill -9`.
     Start,
+    /// One report a request.
+    Requests,
+    /// Very many new series: CPU, memory, bytes on disk.
+    Series,
+    /// The bodies of `ingest` into other stores that are installed.
+    Peers,
 }
 
 impl Part {
     /// Every part with its word.
-    pub const ALL: [(&str, Part); 3] = [
+    pub const ALL: [(&str, Part); 6] = [
         ("ingest", Part::Ingest),
         ("latency", Part::Latency),
         ("start", Part::Start),
+        ("requests", Part::Requests),
+        ("series", Part::Series),
+        ("peers", Part::Peers),
     ];
 }
 
@@ -48,6 +61,8 @@ pub struct Options {
     pub decisions: usize,
     /// Devices in the store that is killed.
     pub devices: usize,
+    /// Reports sent one by one.
+    pub requests: usize,
     /// Folder for the stores; None: a temporary one.
     pub folder: Option<PathBuf>,
 }
@@ -61,6 +76,7 @@ impl Options {
             connections: 1,
             decisions: 3_000,
             devices: 100_000,
+            requests: 200_000,
             folder: None,
         }
     }
@@ -71,6 +87,7 @@ impl Options {
             steps: 60,
             decisions: 500,
             devices: 10_000,
+            requests: 10_000,
             ..Options::full()
         }
     }
@@ -99,6 +116,9 @@ pub fn run(
             Part::Ingest => ingest::run(options, folder.path(), told)?,
             Part::Latency => latency::run(options, folder.path(), told)?,
             Part::Start => start::run(options, folder.path(), told)?,
+            Part::Requests => requests::run(options, folder.path(), told)?,
+            Part::Series => series::run(options, folder.path(), told)?,
+            Part::Peers => peers::run(options, folder.path(), SystemClock.now(), told)?,
         });
     }
     Ok(figures)

@@ -1,9 +1,9 @@
 //! Ready again after `kill -9`: devices in the store, a log that no flush has shortened, and how long the next start takes.
 
 use super::child::{Served, bytes_under};
+use super::series::fleets;
 use super::{Figure, Options, expect};
 use crate::clock::{Clock, Stopwatch, SystemClock};
-use crate::fleet::hosts::Hosts;
 use crate::fleet::wire::Wire;
 use std::io;
 use std::path::Path;
@@ -11,8 +11,6 @@ use storage::{Nanos, SECOND};
 
 /// Reports of each device before the flush, and after it.
 const STEPS: [usize; 2] = [1, 1];
-/// Devices of one body.
-const BODY_HOSTS: usize = 2_000;
 
 /// Runs it in a store of its own.
 pub fn run(
@@ -26,18 +24,7 @@ pub fn run(
     let now = SystemClock.now();
     let mut wire = Wire::connect(server.address)?;
     let mut body = String::new();
-    let names = [
-        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
-    ];
-    let groups = options.devices.div_ceil(BODY_HOSTS);
-    let mut fleets: Vec<Hosts> = (0..groups)
-        .map(|group| {
-            let count = BODY_HOSTS.min(options.devices - group * BODY_HOSTS);
-            let name: &'static str = names[group % names.len()];
-            Hosts::new(count, name, group as u64, now)
-                .numbered_from(group / names.len() * BODY_HOSTS)
-        })
-        .collect();
+    let mut fleets = fleets(options.devices, now);
     let mut minute = 0;
     let before = server.cpu_seconds()?;
     for (round, steps) in STEPS.into_iter().enumerate() {

@@ -69,6 +69,7 @@ impl Wire {
         let status =
             status.ok_or_else(|| io::Error::other(format!("no HTTP answer: {:?}", self.line)))?;
         let mut length = 0usize;
+        let mut chunked = false;
         loop {
             self.next_line()?;
             if self.line.is_empty() {
@@ -78,6 +79,10 @@ impl Wire {
                 && name.eq_ignore_ascii_case("content-length")
             {
                 length = value.trim().parse().map_err(io::Error::other)?;
+            } else if let Some((name, value)) = self.line.split_once(':')
+                && name.eq_ignore_ascii_case("transfer-encoding")
+            {
+                chunked = value.trim().eq_ignore_ascii_case("chunked");
             }
         }
         if length > ANSWER_BYTES_MAX {
@@ -85,7 +90,28 @@ impl Wire {
         }
         self.answer.resize(length, 0);
         self.reader.read_exact(&mut self.answer)?;
+        if chunked {
+            self.read_chunks()?;
+        }
         Ok((status, &self.answer))
+    }
+
+    fn read_chunks(&mut self) -> io::Result<()> {
+        loop {
+            self.next_line()?;
+            let digits = self.line.split(';').next().unwrap_or_default().trim();
+            let length = usize::from_str_radix(digits, 16).map_err(io::Error::other)?;
+            let start = self.answer.len();
+            if start + length > ANSWER_BYTES_MAX {
+                return Err(io::Error::other("an answer without end"));
+            }
+            self.answer.resize(start + length, 0);
+            self.reader.read_exact(&mut self.answer[start..])?;
+            self.next_line()?;
+            if length == 0 {
+                return Ok(());
+            }
+        }
     }
 
     fn next_line(&mut self) -> io::Result<()> {
