@@ -4,7 +4,7 @@ CARGO ?= cargo
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test lint format smoke bench needs
+.PHONY: help test lint format smoke bench needs kills
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -41,3 +41,6 @@ needs:
 	  fi; \
 	fi; \
 	command -v $(CARGO) >/dev/null || { echo "the build needs Rust 1.95 or newer: https://rustup.rs" >&2; exit 1; }
+
+kills: ## a thousand times kill -9 under load (some minutes)
+	AFTERBOOT_KILLS=1000 $(CARGO) test --test crash what_was_acknowledged
